@@ -1,0 +1,1 @@
+"""Arena hosts contests between radiology-AI products on sealed studies."""

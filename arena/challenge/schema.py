@@ -1,0 +1,189 @@
+"""What challenge.yaml may say: strict models, unknown keys refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from runners.values import Limits
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,39}$")]
+FindingCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+
+
+class Strict(BaseModel):
+    """Frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text(Strict):
+    """A text in both languages of the board."""
+
+    en: str = Field(min_length=1, max_length=400)
+    ru: str = Field(min_length=1, max_length=400)
+
+
+class MissingPolicy(StrEnum):
+    """How a missing answer counts (docs/statistics.md)."""
+
+    WORST = "worst"
+    HALF = "half"
+    EXCLUDE_CASE = "exclude_case"
+    FAIL_ENTRY = "fail_entry"
+
+
+class EntryRule(StrEnum):
+    """Which submission of a vendor stands on the leaderboard and goes to the final."""
+
+    LAST = "last"
+    BEST = "best"
+    CHOSEN = "chosen"
+
+
+class Show(StrEnum):
+    """When the fine numbers of a phase become public; `closed`: when it has closed."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+
+
+class Finding(Strict):
+    """A finding that every answer must give a probability for, and the threshold of its operating point."""
+
+    code: FindingCode
+    name: Text
+    threshold: float = Field(ge=0, le=1, multiple_of=0.0001)
+
+
+class CaseSetDeclaration(Strict):
+    """A case set by name; its studies are imported with `arena cases import`."""
+
+    name: Slug
+    split: Literal["sample", "public", "final"]
+
+
+class Quota(Strict):
+    """How many submissions a vendor may make in a phase; days are UTC days."""
+
+    per_day: int = Field(default=2, ge=1)
+    total: int = Field(default=30, ge=1)
+
+
+def _utc(value: object) -> object:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+UtcTime = Annotated[AwareDatetime, BeforeValidator(_utc)]
+
+
+class Phase(Strict):
+    """A window with its case set, quota and leaderboard.
+
+    A phase with `follows` takes no submissions: the entries chosen by `entry_rule` of the phase that it follows are
+    evaluated once on its case set when that phase has closed. It is published when all of them have been scored.
+    """
+
+    name: Slug
+    title: Text
+    cases: Slug
+    opens_at: UtcTime | None = None
+    closes_at: UtcTime | None = None
+    follows: Slug | None = None
+    entry_rule: EntryRule = EntryRule.BEST
+    quota: Quota = Quota()
+    show: Show = Show.CLOSED
+
+    @model_validator(mode="after")
+    def _window_or_follows(self) -> Phase:
+        if self.follows is None:
+            if self.opens_at is None or self.closes_at is None:
+                msg = "a phase needs opens_at and closes_at, or follows"
+                raise ValueError(msg)
+            if self.closes_at - self.opens_at < timedelta(seconds=1):
+                msg = "closes_at must be later than opens_at"
+                raise ValueError(msg)
+        elif self.opens_at is not None or self.closes_at is not None:
+            msg = "a phase that follows another has no window of its own"
+            raise ValueError(msg)
+        return self
+
+
+class LimitsDeclaration(Strict):
+    """Limits of one shard (docs/contract.md); the defaults are those of `runners.values.Limits`."""
+
+    cases_per_shard: int = Field(default=Limits().cases_per_shard, ge=1)
+    startup_seconds: float = Field(default=Limits().startup_seconds, gt=0)
+    shutdown_seconds: float = Field(default=Limits().shutdown_seconds, gt=0)
+    case_seconds: float = Field(default=Limits().case_seconds, gt=0)
+    total_seconds: float = Field(default=Limits().total_seconds, gt=0)
+    memory_mib: int = Field(default=Limits().memory_mib, ge=16)
+    cpus: float = Field(default=Limits().cpus, gt=0)
+    gpus: int = Field(default=Limits().gpus, ge=0)
+    pids: int = Field(default=Limits().pids, ge=4)
+    tmp_mib: int = Field(default=Limits().tmp_mib, ge=1)
+    shm_mib: int = Field(default=Limits().shm_mib, ge=1)
+    output_mib: int = Field(default=Limits().output_mib, ge=1)
+    answer_kib: int = Field(default=Limits().answer_kib, ge=1, le=1024)
+    restarts: int = Field(default=Limits().restarts, ge=0)
+
+    def to_limits(self) -> Limits:
+        """Return them as the plain value that crosses into `runners`."""
+        return Limits(**self.model_dump())
+
+
+class Ranking(Strict):
+    """How entries are compared; part of the judging digest."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    adjustment: Literal["holm"] = "holm"
+    metric: Literal["macro_auc"] = "macro_auc"
+
+
+class Declaration(Strict):
+    """A whole challenge.yaml."""
+
+    contract: Literal[1] = 1
+    slug: Slug
+    title: Text
+    summary: Text
+    modality: str = Field(description="DICOM modality of the studies, such as DX.", pattern=r"^[A-Z]{2,4}$")
+    organiser: str = Field(min_length=2, max_length=120)
+    source: str = Field(default="", max_length=600, description="Where the studies come from and under which licence.")
+    findings: tuple[Finding, ...] = Field(min_length=1, max_length=40)
+    case_sets: tuple[CaseSetDeclaration, ...] = Field(min_length=1)
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    modes: tuple[Literal["serve"], ...] = ("serve",)
+    limits: LimitsDeclaration = LimitsDeclaration()
+    missing: MissingPolicy = MissingPolicy.WORST
+    min_per_class: int = Field(default=30, ge=2, description="Patients with and without a finding that a published number needs.")
+    ranking: Ranking = Ranking()
+    headers: tuple[str, ...] = Field(default=(), description="DICOM keywords shown to containers beside the published list.")
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Declaration:
+        for kind, names in (
+            ("findings", [f.code for f in self.findings]),
+            ("case_sets", [c.name for c in self.case_sets]),
+            ("phases", [p.name for p in self.phases]),
+        ):
+            if len(set(names)) != len(names):
+                msg = f"{kind}: names must differ, found {names}"
+                raise ValueError(msg)
+        sets = {c.name for c in self.case_sets}
+        windows = {p.name for p in self.phases if p.follows is None}
+        for phase in self.phases:
+            if phase.cases not in sets:
+                msg = f'phase "{phase.name}": cases "{phase.cases}" is not one of {sorted(sets)}'
+                raise ValueError(msg)
+            if phase.follows is not None and phase.follows not in windows:
+                msg = f'phase "{phase.name}": follows "{phase.follows}" is not a phase with a window: {sorted(windows)}'
+                raise ValueError(msg)
+        return self
+
+    def phase(self, name: str) -> Phase | None:
+        """Return the phase of that name."""
+        return next((p for p in self.phases if p.name == name), None)

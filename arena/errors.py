@@ -1,0 +1,171 @@
+"""Every error that Arena raises on purpose, by whose fault it is.
+
+    ArenaError
+    ├── ParticipantError          the vendor's to mend: shown to the vendor, HTTP 4xx, exit code 3
+    │   ├── PhaseClosed · QuotaExceeded
+    │   └── MalformedSubmission · NameTaken
+    ├── OrganiserError            the organiser's to mend: pauses a phase, never the host, HTTP 409, exit code 4
+    │   ├── InvalidBundle · InvalidStudy · ReferenceMismatch
+    │   └── UnknownChallenge · UnknownCaseSet · CaseSetExposed · ScoringRefused
+    ├── NotFound                  nothing has this code, HTTP 404, exit code 5
+    └── HostError                 ours: retried, never charged to a vendor, HTTP 503, exit code 6
+        └── RunnerUnavailable · StoreUnavailable · BlobCorrupt · DispatcherRunning · IllegalTransition
+
+An algorithm's failure is not here: it is data, a `runners.values.Outcome`.
+
+Constructors take facts as keyword arguments; the class's docstring is the template of the message, so what
+is documented and what a user reads cannot drift apart. A message says what happened, the value, the limit
+and the next step. It is safe to show to whoever caused it: never a label, a patient or a container's output.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class ArenaError(Exception):
+    """Something in Arena went wrong."""
+
+    code: ClassVar[str] = "arena_error"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, **facts: object) -> None:
+        """Build the message from the class's docstring and the facts."""
+        self.facts = facts
+        super().__init__(inspect.cleandoc(type(self).__doc__ or "").format(**facts))
+
+
+class ParticipantError(ArenaError):
+    """The submission was not accepted: {reason}."""
+
+    code = "participant_error"
+    http_status = 400
+    exit_code = 3
+
+
+class PhaseClosed(ParticipantError):
+    """Phase "{phase}" of "{challenge}" {state}; it accepts submissions from {opens_at} to {closes_at}. Now: {now}."""
+
+    code = "phase_closed"
+    http_status = 403
+
+
+class QuotaExceeded(ParticipantError):
+    """Phase "{phase}" of "{challenge}" accepts {limit} submissions per {period}, {used} used; the next: {next_at}."""
+
+    code = "quota_exceeded"
+    http_status = 429
+
+
+class MalformedSubmission(ParticipantError):
+    """{what} cannot be accepted: {reason}. {next_step}"""
+
+    code = "malformed_submission"
+    http_status = 422
+
+
+class NameTaken(ParticipantError):
+    """The {kind} "{name}" belongs to vendor "{owner}"; choose another name."""
+
+    code = "name_taken"
+    http_status = 409
+
+
+class OrganiserError(ArenaError):
+    """The challenge cannot go on: {reason}."""
+
+    code = "organiser_error"
+    http_status = 409
+    exit_code = 4
+
+
+class InvalidBundle(OrganiserError):
+    """{file}: {key}: {reason} (value: {value}). Allowed: {allowed}."""
+
+    code = "invalid_bundle"
+
+
+class InvalidStudy(OrganiserError):
+    """{file} cannot be imported: {reason}. {next_step}"""
+
+    code = "invalid_study"
+
+
+class ReferenceMismatch(OrganiserError):
+    """{file}: {reason}: {examples}. Nothing was imported; mend the table and import again."""
+
+    code = "reference_mismatch"
+
+
+class UnknownChallenge(OrganiserError):
+    """No challenge "{slug}" is open here. Known: {known}. Open one with `arena challenge open FOLDER`."""
+
+    code = "unknown_challenge"
+    http_status = 404
+
+
+class UnknownCaseSet(OrganiserError):
+    """Challenge "{slug}" has no case set "{name}". Known: {known}. Import it with `arena cases import`."""
+
+    code = "unknown_case_set"
+    http_status = 404
+
+
+class CaseSetExposed(OrganiserError):
+    """Case set "{name}" of "{slug}" was exposed when phase "{phase}" closed; a new phase needs another set."""
+
+    code = "case_set_exposed"
+
+
+class ScoringRefused(OrganiserError):
+    """Evaluation {evaluation} cannot be scored: {reason}."""
+
+    code = "scoring_refused"
+
+
+class NotFound(ArenaError):
+    """There is no {kind} "{code_given}"."""
+
+    code = "not_found"
+    http_status = 404
+    exit_code = 5
+
+
+class HostError(ArenaError):
+    """This host failed: {reason}. Nothing is charged to a vendor; the work is tried again."""
+
+    code = "host_error"
+    http_status = 503
+    exit_code = 6
+
+
+class RunnerUnavailable(HostError):
+    """The container engine does not answer: {reason}. Start Docker or Podman, or set DOCKER_HOST."""
+
+    code = "runner_unavailable"
+
+
+class StoreUnavailable(HostError):
+    """The database {url} cannot be used: {reason}. {next_step}"""
+
+    code = "store_unavailable"
+
+
+class BlobCorrupt(HostError):
+    """Blob {digest} under {root} is missing or damaged: {reason}."""
+
+    code = "blob_corrupt"
+
+
+class DispatcherRunning(HostError):
+    """Another worker already dispatches for this state: {owner}. Stop it first, or use its results."""
+
+    code = "dispatcher_running"
+
+
+class IllegalTransition(HostError):
+    """{kind} {code_given} was expected in state {expected} and is not; another worker may have changed it."""
+
+    code = "illegal_transition"

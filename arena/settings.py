@@ -1,0 +1,86 @@
+"""Every setting of Arena: frozen models read once from ARENA_… in the environment.
+
+The public server gets `ReaderSettings` only: with them it can reach neither studies nor references.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ReaderSettings(BaseSettings):
+    """What a process needs that only shows results: the database and the public documents."""
+
+    model_config = SettingsConfigDict(env_prefix="ARENA_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path(".arena"), description="Folder for all state; one absolute path on all hosts.")
+    database_url: str | None = Field(
+        default=None, description="SQLAlchemy URL; by default SQLite in ARENA_HOME/arena.db. PostgreSQL: postgresql+psycopg://…"
+    )
+    public_documents: Path | None = Field(
+        default=None, description="Blob root of published leaderboards; by default ARENA_HOME/public."
+    )
+    server_address: str = Field(default="127.0.0.1", description="Address that the board listens on.")
+    server_port: int = Field(default=8501, ge=0, le=65535, description="Port that the board listens on; 0 picks a free one.")
+
+    @field_validator("home", "public_documents")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the default filled in."""
+        return self.database_url or f"sqlite:///{self.home / 'arena.db'}"
+
+    @property
+    def public_root(self) -> Path:
+        """Blob root of published leaderboard documents."""
+        return self.public_documents or self.home / "public"
+
+
+class Settings(ReaderSettings):
+    """What the worker and the organiser's commands need besides."""
+
+    vault_studies: Path | None = Field(default=None, description="Blob root of hidden studies; by default ARENA_HOME/vault/studies.")
+    vault_references: Path | None = Field(
+        default=None, description="Blob root of references, mode 0700; by default ARENA_HOME/vault/references."
+    )
+    slots: int | None = Field(default=None, ge=1, description="Containers run at once; by default cores ÷ cpus of a container.")
+    runtime: str = Field(default="runc", description="OCI runtime of the containers: runc, runsc, …")
+    cgroup_parent: str | None = Field(default=None, description="Parent cgroup of all containers; a slice under systemd.")
+    lease_seconds: float = Field(default=60.0, gt=0, description="An attempt whose lease is not renewed this long is lost.")
+    host_retries: int = Field(default=3, ge=0, description="How often a shard is tried again after a host's fault.")
+
+    @field_validator("vault_studies", "vault_references")
+    @classmethod
+    def _absolute_vault(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @property
+    def studies_root(self) -> Path:
+        """Blob root of hidden studies."""
+        return self.vault_studies or self.home / "vault" / "studies"
+
+    @property
+    def references_root(self) -> Path:
+        """Blob root of references; only the scoring child and `arena cases` open it."""
+        return self.vault_references or self.home / "vault" / "references"
+
+    @property
+    def images_root(self) -> Path:
+        """Blob root of submitted image archives."""
+        return self.home / "images"
+
+    @property
+    def results_root(self) -> Path:
+        """Blob root of attempts' outputs, receipts, evaluation records and scorecards."""
+        return self.home / "results"
+
+    @property
+    def runs_root(self) -> Path:
+        """Folder where attempts stage cases; its paths must be the same for the engine."""
+        return self.home / "runs"

@@ -1,0 +1,154 @@
+"""Schemas of the JSON documents that stand in blobs: scorecards (inside) and leaderboards (public).
+
+A public document is written by the worker with exactly what may be known at that time: while a phase is open it
+holds no per-finding number and no curve, so nothing that reads it can show one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runners.values import Outcome
+
+
+class Document(BaseModel):
+    """Immutable, unknown keys refused, NaN and infinity refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Estimate(Document):
+    """A number with its 95 % interval; `value` is None with a `reason` where there is none."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int
+    n_positive: int | None = None
+    method: str
+    reason: str | None = None
+
+
+class FindingScores(Document):
+    """All numbers of one finding. `curve` and `band` are ROC points, thinned (see `RocCurve`)."""
+
+    finding: str
+    in_macro: bool
+    auc: Estimate
+    auc_half: Estimate
+    auc_exclude_case: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+    ppv: Estimate
+    npv: Estimate
+    brier: Estimate
+    threshold: float
+    curve: RocCurve | None = None
+
+
+class RocCurve(Document):
+    """ROC points at fixed false positive rates with a pointwise 95 % band for the true positive rate."""
+
+    fpr: tuple[float, ...]
+    tpr: tuple[float, ...]
+    tpr_low: tuple[float, ...]
+    tpr_high: tuple[float, ...]
+
+
+class Latency(Document):
+    """Seconds per answered case, measured from outside."""
+
+    median_seconds: float | None
+    p95_seconds: float | None
+    n: int
+
+
+class ScorecardDocument(Document):
+    """All scores of one evaluation; never public as it is."""
+
+    schema_version: int = 1
+    evaluation: str
+    challenge: str
+    phase: str
+    case_set_digest: str
+    references_digest: str
+    predictions_sha256: str
+    judging_digest: str
+    scorer_version: str
+    missing: str
+    n_cases: int
+    n_patients: int
+    macro: Estimate
+    macro_half: Estimate
+    macro_exclude_case: Estimate
+    findings: tuple[FindingScores, ...]
+    latency: Latency
+    outcomes: dict[Outcome, int]
+
+
+class Disclosure(StrEnum):
+    """How much a public document holds; OPEN: the rounded macro score, outcome shares and latency, nothing finer."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Entry(Document):
+    """One line of a public leaderboard. `findings` is empty while the phase is open."""
+
+    submission: str = Field(description="The entry's stable code, in permalinks.")
+    vendor: str
+    vendor_name: str
+    algorithm: str
+    algorithm_name: str
+    image_id: str
+    rank: int | None
+    rank_low: int | None
+    rank_high: int | None
+    tied_with_first: bool
+    macro: Estimate
+    macro_exclude_case: Estimate | None = None
+    latency: Latency
+    outcomes: dict[Outcome, int]
+    findings: tuple[FindingScores, ...] = ()
+    submitted_at: datetime
+    evaluated_at: datetime
+
+
+class Pair(Document):
+    """A paired comparison of two entries; present when the phase has closed."""
+
+    a: str
+    b: str
+    difference: float
+    standard_error: float
+    p: float
+    p_adjusted: float
+
+
+class LeaderboardDocument(Document):
+    """What the public may know of a phase at `as_of`."""
+
+    schema_version: int = 1
+    challenge: str
+    phase: str
+    revision: int
+    as_of: datetime
+    disclosure: Disclosure
+    case_set: str
+    case_set_digest: str
+    judging_digest: str
+    challenge_version: str
+    scorer_version: str
+    n_cases: int
+    n_patients: int
+    missing: str
+    alpha: float
+    entries: tuple[Entry, ...]
+    pairs: tuple[Pair, ...] = ()
+
+
+FindingScores.model_rebuild()

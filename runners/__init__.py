@@ -1,0 +1,1 @@
+"""Running untrusted algorithm containers; knows nothing of contests."""

@@ -1,0 +1,133 @@
+"""Plain values that cross the boundary between the contest and the untrusted code.
+
+Standard library only: any room of `arena` may import this module, and it imports nothing of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, NewType
+
+AttemptId = NewType("AttemptId", str)
+ShardId = NewType("ShardId", str)
+
+
+class Outcome(StrEnum):
+    """What a case ends in (docs/contract.md)."""
+
+    OK = "ok"
+    TIMED_OUT = "timed_out"
+    INVALID_ANSWER = "invalid_answer"
+    NO_ANSWER = "no_answer"
+    ABSTAINED = "abstained"
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out_of_memory"
+    OUTPUT_QUOTA = "output_quota"
+    NOT_REACHED = "not_reached"
+    NOT_RUN = "not_run"
+
+
+class Status(StrEnum):
+    """What a runner knows of an attempt; `UNKNOWN` means that its engine could not be asked."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """A content-addressed file: the SHA-256 of its bytes in hexadecimal, and their number."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one shard of cases may cost; every limit of docs/contract.md."""
+
+    cases_per_shard: int = 100
+    startup_seconds: float = 120.0
+    shutdown_seconds: float = 10.0
+    case_seconds: float = 600.0
+    total_seconds: float = 86_400.0
+    memory_mib: int = 4096
+    cpus: float = 1.0
+    gpus: int = 0
+    pids: int = 128
+    tmp_mib: int = 128
+    shm_mib: int = 64
+    output_mib: int = 8
+    answer_kib: int = 64
+    restarts: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CaseInput:
+    """One case of an attempt: its opaque name and the study blob (a tar of one folder per series)."""
+
+    case: str
+    study: BlobRef
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSpec:
+    """One try of one shard: plain JSON, no secrets, no labels, no patients.
+
+    `image` is the submitted archive; `image_id` the digest of its configuration, by which alone it is run.
+    """
+
+    attempt_id: AttemptId
+    shard_id: ShardId
+    image: BlobRef
+    image_id: str
+    cases: tuple[CaseInput, ...]
+    limits: Limits
+    mode: str = "serve"
+    exclusive: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attempt as JSON-ready values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What the runner saw of one case, one line of an attempt's output blob.
+
+    `answer` is the answer's line as bytes, unparsed and hostile, without its newline; `latency_seconds` runs from the
+    request's last byte to the answer's newline and is `None` where no answer came. `detail` is a word out of a closed
+    list (an exit class such as `exit_1` or `signal_9`, `overlong_line`, `unsolicited_output`, …), never container output.
+    """
+
+    case: str
+    outcome: Outcome
+    latency_seconds: float | None = None
+    answer: bytes | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the host vouches for at an attempt's end, stored as receipts/<attempt>.json after the output blob.
+
+    `output` is None when the host failed (`host_fault` says why, in words for operators); nothing is then charged to the
+    vendor. `manifest` holds the sandbox settings as read back from the engine.
+    """
+
+    attempt_id: AttemptId
+    shard_id: ShardId
+    image_id: str
+    host: str
+    output: BlobRef | None
+    host_fault: str | None
+    started_at: str
+    ended_at: str
+    startup_seconds: float | None
+    run_seconds: float
+    containers_started: int
+    policy_digest: str
+    manifest: dict[str, Any]
