@@ -1,0 +1,1 @@
+"""A submission meets a case set: planned into shards, run, recorded, scored."""
