@@ -11,7 +11,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKeyConstraint, Index, MetaData, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 
@@ -30,7 +39,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Refuse naive times and convert others to UTC."""
         if value is None:
             return None
@@ -39,7 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(msg)
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Give a time its zone back."""
         if value is None:
             return None
@@ -147,11 +156,12 @@ class CaseSet(Base, table=True):
     version: int
     split: str
     references_digest: str
-    references_size_bytes: int
+    references_size_bytes: int = Field(sa_type=BigInteger)
     n_cases: int
     n_patients: int
     counts: dict[str, Any] = Field(
-        sa_type=JSON, description="finding → {positive, negative, unknown} cases and {positive_patients, negative_patients}."
+        sa_type=JSON,
+        description="finding → {positive, negative, unknown} cases and {positive_patients, negative_patients}.",
     )
     imported_at: datetime = Field(sa_type=UtcDateTime)
     exposed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -165,7 +175,7 @@ class Case(Base, table=True):
     name: str = Field(primary_key=True)
     patient_key: str
     study_sha256: str
-    study_size_bytes: int
+    study_size_bytes: int = Field(sa_type=BigInteger)
     sex: str | None = None
     age_years: int | None = None
     site: str | None = None
@@ -183,7 +193,7 @@ class Submission(Base, table=True):
     challenge_version: str = Field(foreign_key="challenge_version.digest")
     image_id: str = Field(description="Digest of the image's configuration, sha256:…; the image is run by it alone.")
     image_sha256: str = Field(description="Digest of the stored archive.")
-    image_size_bytes: int
+    image_size_bytes: int = Field(sa_type=BigInteger)
     mode: str = "serve"
     state: str = Field(default=SubmissionState.ACCEPTED)
     chosen_for_final: bool = False
@@ -196,7 +206,9 @@ class Evaluation(Base, table=True):
     __table_args__ = (UniqueConstraint("submission_code", "phase"), Index("ix_evaluation_state", "state"))
     code: str = Field(primary_key=True)
     submission_code: str = Field(foreign_key="submission.code")
-    phase: str = Field(description="The phase whose leaderboard it enters: the submission's, or the final that follows it.")
+    phase: str = Field(
+        description="The phase whose leaderboard it enters: the submission's, or the final that follows it."
+    )
     case_set_digest: str = Field(foreign_key="case_set.digest")
     challenge_version: str = Field(foreign_key="challenge_version.digest")
     state: str = Field(default=EvaluationState.QUEUED)
@@ -211,7 +223,7 @@ class Evaluation(Base, table=True):
 
 
 class Shard(Base, table=True):
-    """A part of an evaluation's cases, run in one container world; kind `rerun` holds the cases that timed out, run alone."""
+    """A part of an evaluation's cases, run in one container world; kind `rerun`: the cases that timed out, run alone."""
 
     __table_args__ = (UniqueConstraint("evaluation_code", "number"), Index("ix_shard_state", "state"))
     id: str = Field(primary_key=True)
@@ -224,7 +236,7 @@ class Shard(Base, table=True):
 
 
 class Attempt(Base, table=True):
-    """One try of one shard, written before it is submitted to a runner; the lease is renewed while the runner knows it."""
+    """One try of one shard, written before it is submitted to a runner; its lease is renewed while the runner knows it."""
 
     __table_args__ = (Index("ix_attempt_state", "state"),)
     id: str = Field(primary_key=True)
@@ -244,7 +256,7 @@ class ShardResult(Base, table=True):
     shard_id: str = Field(primary_key=True, foreign_key="shard.id")
     attempt_id: str = Field(foreign_key="attempt.id")
     output_sha256: str
-    output_size_bytes: int
+    output_size_bytes: int = Field(sa_type=BigInteger)
     manifest: dict[str, Any] = Field(sa_type=JSON)
     policy_digest: str
     startup_seconds: float | None = None
@@ -255,7 +267,12 @@ class ShardResult(Base, table=True):
 class Scorecard(Base, table=True):
     """All scores of one evaluation under one judging digest, references digest and scorer version."""
 
-    __table_args__ = (UniqueConstraint("evaluation_code", "judging_digest", "references_digest", "scorer_version"),)
+    # Named by hand: PostgreSQL cuts names at 63 bytes.
+    __table_args__ = (
+        UniqueConstraint(
+            "evaluation_code", "judging_digest", "references_digest", "scorer_version", name="uq_scorecard_judgement"
+        ),
+    )
     code: str = Field(primary_key=True)
     evaluation_code: str = Field(foreign_key="evaluation.code")
     judging_digest: str
@@ -291,7 +308,7 @@ class Leaderboard(Base, table=True):
     state: str = Field(default="published", description="draft or published")
     as_of: datetime = Field(sa_type=UtcDateTime)
     document_sha256: str
-    document_size_bytes: int
+    document_size_bytes: int = Field(sa_type=BigInteger)
 
 
 class LeaderboardEntry(Base, table=True):
