@@ -223,7 +223,7 @@ class Evaluation(Base, table=True):
 
 
 class Shard(Base, table=True):
-    """A part of an evaluation's cases, run in one container world; kind `rerun`: the cases that timed out, run alone."""
+    """A part of an evaluation's cases, run in one container world; kind `rerun`: cases that timed out, run alone."""
 
     __table_args__ = (UniqueConstraint("evaluation_code", "number"), Index("ix_shard_state", "state"))
     id: str = Field(primary_key=True)
@@ -236,7 +236,7 @@ class Shard(Base, table=True):
 
 
 class Attempt(Base, table=True):
-    """One try of one shard, written before it is submitted to a runner; its lease is renewed while the runner knows it."""
+    """One try of one shard, written before it is submitted; its lease is renewed while the runner knows it."""
 
     __table_args__ = (Index("ix_attempt_state", "state"),)
     id: str = Field(primary_key=True)
