@@ -28,6 +28,27 @@ class Outcome(StrEnum):
     NOT_RUN = "not_run"
 
 
+class Detail(StrEnum):
+    """Why a case ended as it did, where its outcome does not say it all; exit classes (`exit_class`) stand beside."""
+
+    CASE_SECONDS = "case_seconds"
+    TOTAL_SECONDS = "total_seconds"
+    RESTARTS = "restarts"
+    OVERLONG_LINE = "overlong_line"
+    BYTES_AFTER_ANSWER = "bytes_after_answer"
+    STDOUT_CLOSED = "stdout_closed"
+    OUT_OF_MEMORY = "out_of_memory"
+    CANNOT_START = "cannot_start"
+    STARTUP_SECONDS = "startup_seconds"
+    NOT_READY_LINE = "not_ready_line"
+    UNSOLICITED_OUTPUT = "unsolicited_output"
+
+
+def exit_class(code: int) -> str:
+    """Return the word for a container's exit code: `exit_0` … `exit_128`, or `signal_<n>` for 128 + n."""
+    return f"signal_{code - 128}" if 128 < code <= 128 + 64 else f"exit_{code}"  # noqa: PLR2004 - the shells' rule
+
+
 class Status(StrEnum):
     """What a runner knows of an attempt; `UNKNOWN` means that its engine could not be asked."""
 
@@ -99,8 +120,8 @@ class CaseResult:
     """What the runner saw of one case, one line of an attempt's output blob.
 
     `answer` is the answer's line as bytes, unparsed and hostile, without its newline; `latency_seconds` runs from the
-    request's last byte to the answer's newline and is `None` where no answer came. `detail` is a word out of a closed
-    list (an exit class such as `exit_1` or `signal_9`, `overlong_line`, `unsolicited_output`, …), never container output.
+    request's last byte to the answer's newline and is `None` where no answer came. `detail` is a `Detail` or an exit
+    class such as `exit_1` or `signal_9` (`exit_class`), never container output.
     """
 
     case: str
@@ -114,8 +135,8 @@ class CaseResult:
 class Receipt:
     """What the host vouches for at an attempt's end, stored as receipts/<attempt>.json after the output blob.
 
-    `output` is None when the host failed (`host_fault` says why, in words for operators); nothing is then charged to the
-    vendor. `manifest` holds the sandbox settings as read back from the engine.
+    `output` is None when the host failed (`host_fault` says why, in words for operators); nothing is then charged to
+    the vendor. `manifest` holds the sandbox settings as read back from the engine.
     """
 
     attempt_id: AttemptId

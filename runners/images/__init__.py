@@ -1,0 +1,1 @@
+"""Building images: the base, vendors' folders, and the probes of the conformance checks."""

@@ -1,0 +1,1 @@
+"""What a vendor copies into an image: the container's side of the contract."""
