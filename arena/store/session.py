@@ -20,8 +20,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import UndefinedTable
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 
 from arena.errors import IllegalTransition, StoreUnavailable
@@ -135,8 +136,9 @@ class Store:
             if mode == _READ and "readonly database" in str(error.orig):
                 raise  # our own bug: a write through a session for reading
             raise self._unavailable(_plain(error)) from error
-        except ProgrammingError as error:
-            if "UndefinedTable" in type(error.orig).__name__:
+        except DatabaseError as error:
+            # A table that is missing is PostgreSQL's ProgrammingError; a damaged file SQLite's bare DatabaseError.
+            if type(error.orig) is sqlite3.DatabaseError or isinstance(error.orig, UndefinedTable):
                 raise self._unavailable(_plain(error)) from error
             raise
 
