@@ -1,0 +1,87 @@
+"""HTML fragments and whole plain pages, made by Jinja2 with every value escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from arena.presentation.details import EntryView, QueueView, RulesView
+from arena.presentation.views import LeaderboardView
+from arena.presentation.wording import Words
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' environment: autoescape for every file, undefined names are errors."""
+    return Environment(
+        loader=PackageLoader("arena.presentation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def header_html(view: LeaderboardView) -> str:
+    """Return the title and the one line of facts."""
+    return _macro("table.html.j2", "header")(view)
+
+
+def leaderboard_html(view: LeaderboardView, words: Words) -> str:
+    """Return the table with its legend and sentences, or the empty state."""
+    return _macro("table.html.j2", "leaderboard")(view, words)
+
+
+def entry_html(view: EntryView, words: Words) -> str:
+    """Return an algorithm's page."""
+    return _macro("details.html.j2", "entry")(view, words)
+
+
+def queue_html(view: QueueView, words: Words) -> str:
+    """Return the live queue."""
+    return _macro("details.html.j2", "queue")(view, words)
+
+
+def rules_page_html(view: RulesView, words: Words) -> str:
+    """Return the rules."""
+    return _macro("details.html.j2", "rules")(view, words)
+
+
+def empty_html(title: str, next_step: str = "") -> str:
+    """Return an empty state: what is so, and what to do."""
+    return str(
+        Markup('<div class="ar-empty"><p><strong>{}</strong></p><p>{}</p></div>').format(title, next_step)  # noqa: S704
+    )
+
+
+def title_html(title: str) -> str:
+    """Return a page's title."""
+    return str(Markup('<header class="ar-head"><h1>{}</h1></header>').format(title))  # noqa: S704
+
+
+def note_html(note: str) -> str:
+    """Return a quiet line under something."""
+    return str(Markup('<p class="ar-note">{}</p>').format(note))  # noqa: S704
+
+
+def links_html(links: list[tuple[str, str]]) -> str:
+    """Return a line of links, each a text and an address of this site."""
+    anchors = Markup("").join(
+        Markup('<a href="{}" target="_self">{}</a>').format(address, label)  # noqa: S704
+        for label, address in links
+    )
+    return str(Markup('<p class="ar-footer">{}</p>').format(anchors))  # noqa: S704
+
+
+def page_html(**context: object) -> str:
+    """Return a whole plain page."""
+    return environment().get_template("lite.html.j2").render(**context)
+
+
+def _macro(template: str, name: str) -> Callable[..., str]:
+    module = environment().get_template(template).module
+    macro: Callable[..., str] = getattr(module, name)
+    return macro
