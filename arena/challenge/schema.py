@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from arena.scoring.missing import MissingPolicy
 from runners.values import Limits
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,39}$")]
@@ -25,15 +26,6 @@ class Text(Strict):
 
     en: str = Field(min_length=1, max_length=400)
     ru: str = Field(min_length=1, max_length=400)
-
-
-class MissingPolicy(StrEnum):
-    """How a missing answer counts (docs/statistics.md)."""
-
-    WORST = "worst"
-    HALF = "half"
-    EXCLUDE_CASE = "exclude_case"
-    FAIL_ENTRY = "fail_entry"
 
 
 class EntryRule(StrEnum):
@@ -74,6 +66,12 @@ class Quota(Strict):
 
 
 def _utc(value: object) -> object:
+    """Read ISO 8601 text, which strict validation would leave to the caller; a time without a zone is UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return value
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
@@ -159,9 +157,13 @@ class Declaration(Strict):
     modes: tuple[Literal["serve"], ...] = ("serve",)
     limits: LimitsDeclaration = LimitsDeclaration()
     missing: MissingPolicy = MissingPolicy.WORST
-    min_per_class: int = Field(default=30, ge=2, description="Patients with and without a finding that a published number needs.")
+    min_per_class: int = Field(
+        default=30, ge=2, description="Patients with and without a finding that a published number needs."
+    )
     ranking: Ranking = Ranking()
-    headers: tuple[str, ...] = Field(default=(), description="DICOM keywords shown to containers beside the published list.")
+    headers: tuple[str, ...] = Field(
+        default=(), description="DICOM keywords shown to containers beside the published list."
+    )
 
     @model_validator(mode="after")
     def _names_agree(self) -> Declaration:

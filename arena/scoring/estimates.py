@@ -1,0 +1,74 @@
+"""The form of every published number: value, interval, counts and method, or the reason of its absence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Final
+
+LEVEL: Final = 0.95
+"""Coverage that every interval is computed for."""
+
+Z_95: Final = 1.959963984540054
+"""The 97.5 % point of the standard normal distribution."""
+
+
+class Method(StrEnum):
+    """How an estimate and its interval were computed; each is defined in docs/statistics.md."""
+
+    AUC_LOGIT_T = "auc_logit_t"
+    AUC_NEWCOMBE_5 = "auc_newcombe_5"
+    WILSON_DESIGN_EFFECT = "wilson_design_effect"
+    MEAN_LOGIT_T = "mean_logit_t"
+
+
+class Reason(StrEnum):
+    """Why a value, or only its interval, is absent."""
+
+    TOO_FEW_PATIENTS = "too_few_patients"
+    MISSING_ANSWERS = "missing_answers"
+    NO_POSITIVE = "no_positive"
+    NO_NEGATIVE = "no_negative"
+    NO_CASE = "no_case"
+    ONE_PATIENT = "one_patient"
+    NO_VARIANCE = "no_variance"
+    NO_MACRO_FINDING = "no_macro_finding"
+    FINDING_UNDEFINED = "finding_undefined"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Two-sided 95 % limits, both within [0, 1]."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """One number.
+
+    `exact` is the rational that `value` is the nearest float of; equal scores are compared by it. `n` is the number
+    of cases in the denominator and `n_positive` how many of them have the finding by the reference (None where several
+    findings are averaged). `value` None has a `reason`; a value without limits has one too.
+    """
+
+    n: int
+    method: Method
+    n_positive: int | None = None
+    exact: Fraction | None = None
+    low: float | None = None
+    high: float | None = None
+    standard_error: float | None = None
+    reason: Reason | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The estimate as a float, correctly rounded from the exact rational."""
+        return None if self.exact is None else float(self.exact)
+
+
+def absent(reason: Reason, *, n: int, method: Method, n_positive: int | None = None) -> Estimate:
+    """Return an estimate that has counts and a reason, and no value."""
+    return Estimate(n=n, n_positive=n_positive, method=method, reason=reason)

@@ -1,0 +1,272 @@
+"""All scores of one evaluation, from arrays; what a scorecard is filled with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from arena.scoring import SCORER_VERSION
+from arena.scoring.brier import brier_score
+from arena.scoring.estimates import Estimate, Method, Reason, absent
+from arena.scoring.influence import (
+    Column,
+    ColumnAuc,
+    Influence,
+    column_auc,
+    column_variance,
+    mean_influence,
+    patient_influence,
+    sum_of_squares,
+)
+from arena.scoring.inputs import UNKNOWN, FindingCases, ScoringInputs, split_findings
+from arena.scoring.intervals import auc_estimate
+from arena.scoring.latency import LatencyScores, latency_scores
+from arena.scoring.missing import MissingPolicy
+from arena.scoring.proportions import OperatingPoint, operating_point
+from arena.scoring.roc import RocScores, roc_curve
+from runners.values import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingScores:
+    """All numbers of one finding; `auc`, the four proportions, `brier` and `curve` under the declared policy.
+
+    `threshold` is a level, 0…10,000. A finding with `in_macro` False was held by too few patients: it has counts only.
+    """
+
+    finding: str
+    in_macro: bool
+    threshold: int
+    n: int
+    n_positive: int
+    n_missing: int
+    patients_positive: int
+    patients_negative: int
+    auc: Estimate
+    auc_worst: Estimate
+    auc_half: Estimate
+    auc_exclude_case: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+    ppv: Estimate
+    npv: Estimate
+    brier: Estimate
+    curve: RocScores | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationScores:
+    """All scores of one evaluation; `macro` under the declared policy `missing`, the others beside it."""
+
+    scorer_version: str
+    missing: MissingPolicy
+    n_cases: int
+    n_patients: int
+    n_missing: int
+    macro: Estimate
+    macro_worst: Estimate
+    macro_half: Estimate
+    macro_exclude_case: Estimate
+    findings: tuple[FindingScores, ...]
+    latency: LatencyScores
+    outcomes: dict[Outcome, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _PolicyScores:
+    """AUCs under one policy; `columns` None where the entry failed as a whole."""
+
+    columns: tuple[Column, ...] | None
+    aucs: tuple[Estimate, ...]
+    macro: Estimate
+
+
+def score_evaluation(inputs: ScoringInputs) -> EvaluationScores:
+    """Compute every number of a scorecard; each is defined in docs/statistics.md.
+
+    Deterministic: equal inputs give equal bits, whatever the number of threads.
+    """
+    parts = split_findings(inputs)
+    worst = _score_policy(inputs, parts, MissingPolicy.WORST)
+    half = excluded = worst
+    if any(part.n_missing for part in parts):
+        half = _score_policy(inputs, parts, MissingPolicy.HALF)
+        excluded = _score_policy(inputs, parts, MissingPolicy.EXCLUDE_CASE)
+    declared = {MissingPolicy.WORST: worst, MissingPolicy.HALF: half, MissingPolicy.EXCLUDE_CASE: excluded}.get(
+        inputs.missing
+    ) or _score_policy(inputs, parts, inputs.missing)
+    outcomes = Counter(inputs.outcomes)
+    answered = zip(inputs.outcomes, inputs.latency_seconds, strict=True)
+    return EvaluationScores(
+        scorer_version=SCORER_VERSION,
+        missing=inputs.missing,
+        n_cases=inputs.n_cases,
+        n_patients=inputs.n_patients,
+        n_missing=inputs.n_cases - outcomes[Outcome.OK],
+        macro=declared.macro,
+        macro_worst=worst.macro,
+        macro_half=half.macro,
+        macro_exclude_case=excluded.macro,
+        findings=tuple(
+            _finding_scores(
+                part,
+                declared.columns[index] if declared.columns is not None else None,
+                auc=declared.aucs[index],
+                others=(worst.aucs[index], half.aucs[index], excluded.aucs[index]),
+            )
+            for index, part in enumerate(parts)
+        ),
+        latency=latency_scores([s for outcome, s in answered if outcome is Outcome.OK and s is not None]),
+        outcomes={outcome: outcomes[outcome] for outcome in Outcome},
+    )
+
+
+def entry_influence(inputs: ScoringInputs) -> Influence:
+    """Return what comparisons and ranks need of this entry, under the declared missing policy."""
+    parts = [part for part in split_findings(inputs) if part.in_macro]
+    if not parts:
+        return _no_influence(Reason.NO_MACRO_FINDING)
+    columns = [column for part in parts if (column := part.column(inputs.missing)) is not None]
+    if len(columns) < len(parts):
+        return _no_influence(Reason.MISSING_ANSWERS)
+    aucs = [auc for column in columns if (auc := column_auc(column)) is not None]
+    if len(aucs) < len(parts):
+        return _no_influence(Reason.FINDING_UNDEFINED)
+    tables = [auc.table for auc in aucs if auc.table is not None]
+    if len(tables) < len(parts):
+        return _no_influence(Reason.ONE_PATIENT)
+    return Influence(
+        score=_mean(aucs),
+        mean=mean_influence(columns, tables),
+        phi=np.stack([patient_influence(c, t) for c, t in zip(columns, tables, strict=True)], axis=1),
+        findings=tuple(part.finding for part in parts),
+        patients_positive=min(column.cases.patients_positive for column in columns),
+        patients_negative=min(column.cases.patients_negative for column in columns),
+    )
+
+
+def _no_influence(reason: Reason) -> Influence:
+    return Influence(None, None, None, (), 0, 0, reason)
+
+
+def _mean(aucs: list[ColumnAuc]) -> Fraction:
+    return sum((auc.auc.exact for auc in aucs), Fraction(0)) / len(aucs)
+
+
+def _score_policy(inputs: ScoringInputs, parts: tuple[FindingCases, ...], policy: MissingPolicy) -> _PolicyScores:
+    method = Method.AUC_LOGIT_T
+    columns = [column for part in parts if (column := part.column(policy)) is not None]
+    if len(columns) < len(parts):
+        reason = Reason.MISSING_ANSWERS
+        aucs = tuple(_absent_auc(part, reason if part.in_macro else Reason.TOO_FEW_PATIENTS) for part in parts)
+        return _PolicyScores(None, aucs, absent(reason, n=_macro_cases(inputs, parts, policy), method=method))
+    scored = [column_auc(column) if part.in_macro else None for part, column in zip(parts, columns, strict=True)]
+    aucs = tuple(_finding_auc(*of) for of in zip(parts, columns, scored, strict=True))
+    return _PolicyScores(tuple(columns), aucs, _macro(inputs, parts, policy, columns, scored))
+
+
+def _absent_auc(part: FindingCases, reason: Reason) -> Estimate:
+    positives = int(np.count_nonzero(part.cases.positive))
+    return absent(reason, n=part.cases.n, n_positive=positives, method=Method.AUC_LOGIT_T)
+
+
+def _finding_auc(part: FindingCases, column: Column, scored: ColumnAuc | None) -> Estimate:
+    n, positives = column.cases.n, column.counts.positives
+    if not part.in_macro:
+        return _absent_auc(part, Reason.TOO_FEW_PATIENTS)
+    if scored is None:
+        reason = Reason.NO_POSITIVE if positives == 0 else Reason.NO_NEGATIVE
+        return absent(reason, n=n, n_positive=positives, method=Method.AUC_LOGIT_T)
+    return auc_estimate(
+        scored.auc.exact,
+        None if scored.table is None else column_variance(column, scored.table),
+        patients_positive=column.cases.patients_positive,
+        patients_negative=column.cases.patients_negative,
+        n=n,
+        n_positive=positives,
+    )
+
+
+def _macro(
+    inputs: ScoringInputs,
+    parts: tuple[FindingCases, ...],
+    policy: MissingPolicy,
+    columns: list[Column],
+    scored: list[ColumnAuc | None],
+) -> Estimate:
+    """Average the AUCs of the findings that enough patients hold, with the variance of their sum over patients."""
+    n, method = _macro_cases(inputs, parts, policy), Method.AUC_LOGIT_T
+    chosen = [column for part, column in zip(parts, columns, strict=True) if part.in_macro]
+    if not chosen:
+        return absent(Reason.NO_MACRO_FINDING, n=n, method=method)
+    aucs = [auc for auc in scored if auc is not None]
+    if len(aucs) < len(chosen):
+        return absent(Reason.FINDING_UNDEFINED, n=n, method=method)
+    tables = [auc.table for auc in aucs if auc.table is not None]
+    return auc_estimate(
+        _mean(aucs),
+        sum_of_squares(mean_influence(chosen, tables)) if len(tables) == len(chosen) else None,
+        patients_positive=min(column.cases.patients_positive for column in chosen),
+        patients_negative=min(column.cases.patients_negative for column in chosen),
+        n=n,
+        n_positive=None,
+    )
+
+
+def _macro_cases(inputs: ScoringInputs, parts: tuple[FindingCases, ...], policy: MissingPolicy) -> int:
+    """Count the cases that enter the macro AUC: one of its findings known, and left in by the policy."""
+    known = inputs.labels[:, [part.in_macro for part in parts]] != UNKNOWN
+    counted = known.any(axis=1)
+    if policy is MissingPolicy.EXCLUDE_CASE:
+        counted &= inputs.levels[:, 0] >= 0
+    return int(np.count_nonzero(counted))
+
+
+def _finding_scores(
+    part: FindingCases, column: Column | None, *, auc: Estimate, others: tuple[Estimate, Estimate, Estimate]
+) -> FindingScores:
+    if part.in_macro and column is not None:
+        # A level l has code l + 1 (arena.scoring.missing).
+        point, brier, curve = operating_point(column, part.threshold + 1), brier_score(column), roc_curve(column)
+    else:
+        reason = Reason.MISSING_ANSWERS if part.in_macro else Reason.TOO_FEW_PATIENTS
+        point, brier, curve = _absent_point(part, reason), _absent_brier(part, reason), None
+    return FindingScores(
+        finding=part.finding,
+        in_macro=part.in_macro,
+        threshold=part.threshold,
+        n=part.cases.n,
+        n_positive=int(np.count_nonzero(part.cases.positive)),
+        n_missing=part.n_missing,
+        patients_positive=part.cases.patients_positive,
+        patients_negative=part.cases.patients_negative,
+        auc=auc,
+        auc_worst=others[0],
+        auc_half=others[1],
+        auc_exclude_case=others[2],
+        sensitivity=point.sensitivity,
+        specificity=point.specificity,
+        ppv=point.ppv,
+        npv=point.npv,
+        brier=brier,
+        curve=curve,
+    )
+
+
+def _absent_point(part: FindingCases, reason: Reason) -> OperatingPoint:
+    """Return an operating point with counts only; of the called and the cleared not even the counts are told."""
+    method, positives = Method.WILSON_DESIGN_EFFECT, int(np.count_nonzero(part.cases.positive))
+    return OperatingPoint(
+        sensitivity=absent(reason, n=positives, n_positive=positives, method=method),
+        specificity=absent(reason, n=part.cases.n - positives, n_positive=0, method=method),
+        ppv=absent(reason, n=0, n_positive=0, method=method),
+        npv=absent(reason, n=0, n_positive=0, method=method),
+    )
+
+
+def _absent_brier(part: FindingCases, reason: Reason) -> Estimate:
+    positives = int(np.count_nonzero(part.cases.positive))
+    return absent(reason, n=part.cases.n, n_positive=positives, method=Method.MEAN_LOGIT_T)
