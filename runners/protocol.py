@@ -13,6 +13,10 @@ Observe = Callable[[str, str], None]
 """Called as (step, attempt id) when a step has been done; tests interrupt the process there."""
 
 
+def unobserved(step: str, name: str, /) -> None:
+    """Watch nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A free place for one attempt: the host's name and the CPUs that its container is pinned to."""

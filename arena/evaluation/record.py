@@ -1,0 +1,162 @@
+"""What is kept of an evaluation: one row per case and try, and the predictions, as content-addressed Parquet.
+
+`predictions.parquet` (case, finding, level) depends on the answers alone, so two runs of a deterministic algorithm
+give the same bytes. `cases.parquet` also holds latencies and is therefore different each time.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arena.blobs import BlobStore
+from arena.evaluation.answers import Abstention, Predictions, parse_answer
+from runners.values import BlobRef, CaseResult, Outcome
+
+CASES_SCHEMA = pa.schema(
+    [
+        ("case", pa.string()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("latency_seconds", pa.float64()),
+        ("attempt", pa.string()),
+        ("counts", pa.bool_()),
+    ]
+)
+"""`counts` is false for a case's first, timed-out try where a second one, alone, was made; both are kept."""
+
+PREDICTIONS_SCHEMA = pa.schema([("case", pa.string()), ("finding", pa.string()), ("level", pa.uint16())])
+"""`level` is the probability × 10,000, rounded half-even."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCase:
+    """A case after its answer was read; `levels` stands in the findings' declared order."""
+
+    case: str
+    outcome: Outcome
+    reason: str | None
+    latency_seconds: float | None
+    attempt: str
+    levels: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShardLines:
+    """A shard's accepted output: which attempt, which cases in which order, and the blob of its lines."""
+
+    attempt: str
+    case_names: Sequence[str]
+    output: BlobRef
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """References of an evaluation's two files, and how many cases ended in which outcome."""
+
+    cases_sha256: str
+    predictions_sha256: str
+    outcome_counts: dict[str, int]
+
+
+def read_shard(results: BlobStore, shard: ShardLines, findings: Sequence[str]) -> Iterator[JudgedCase]:
+    """Read a shard's output line by line and judge each case.
+
+    Raises:
+        ValueError: The output does not hold exactly the shard's cases in order; only our own runner writes it.
+    """
+    with results.open(shard.output) as stream:
+        results_read = (_read_line(line) for line in stream)
+        for name, result in zip(shard.case_names, results_read, strict=True):
+            if result.case != name:
+                msg = f"output of attempt {shard.attempt} holds case {result.case} in the place of {name}"
+                raise ValueError(msg)
+            yield judge(result, shard.attempt, findings)
+
+
+def judge(result: CaseResult, attempt: str, findings: Sequence[str]) -> JudgedCase:
+    """Parse the answer of a case that the runner saw end well; other outcomes stand as they are."""
+    outcome, reason, levels = result.outcome, result.detail, None
+    if outcome is Outcome.OK:
+        parsed = parse_answer(result.answer or b"", result.case, findings)
+        if isinstance(parsed, Predictions):
+            levels = parsed.levels
+        elif isinstance(parsed, Abstention):
+            outcome, reason = Outcome.ABSTAINED, parsed.reason.value
+        else:
+            outcome, reason = Outcome.INVALID_ANSWER, parsed.value
+    return JudgedCase(result.case, outcome, reason, result.latency_seconds, attempt, levels)
+
+
+def timed_out(results: BlobStore, shard: ShardLines) -> list[str]:
+    """Return the shard's cases that ran into `case_seconds`; they are run once more, alone."""
+    with results.open(shard.output) as stream:
+        return [result.case for result in map(_read_line, stream) if result.outcome is Outcome.TIMED_OUT]
+
+
+def write_record(
+    results: BlobStore, main: Iterable[JudgedCase], rerun: Iterable[JudgedCase], findings: Sequence[str]
+) -> Record:
+    """Store both files of an evaluation.
+
+    Args:
+        results: Where they are stored.
+        main: Every case once.
+        rerun: Second tries of cases that timed out; where there is one it counts instead.
+        findings: Codes in declared order.
+    """
+    second = {judged.case: judged for judged in rerun}
+    first = sorted(main, key=lambda judged: judged.case)
+    counted = [second.get(judged.case, judged) for judged in first]
+    rows = [(judged, judged.case not in second) for judged in first]
+    rows += [(judged, True) for judged in sorted(second.values(), key=lambda judged: judged.case)]
+    cases: dict[str, list[Any]] = {
+        "case": [judged.case for judged, _ in rows],
+        "outcome": [judged.outcome.value for judged, _ in rows],
+        "reason": [judged.reason for judged, _ in rows],
+        "latency_seconds": [judged.latency_seconds for judged, _ in rows],
+        "attempt": [judged.attempt for judged, _ in rows],
+        "counts": [counts for _, counts in rows],
+    }
+    answered = [(judged.case, judged.levels) for judged in counted if judged.levels is not None]
+    predictions: dict[str, list[Any]] = {
+        "case": [case for case, levels in answered for _ in levels],
+        "finding": [finding for _, _levels in answered for finding in findings],
+        "level": [level for _, levels in answered for level in levels],
+    }
+    return Record(
+        cases_sha256=_put_parquet(results, cases, CASES_SCHEMA).sha256,
+        predictions_sha256=_put_parquet(results, predictions, PREDICTIONS_SCHEMA).sha256,
+        outcome_counts=dict(sorted(Counter(judged.outcome.value for judged in counted).items())),
+    )
+
+
+def read_table(results: BlobStore, sha256: str) -> pa.Table:
+    """Return a stored Parquet file, verified by its digest."""
+    return pq.read_table(pa.BufferReader(results.get(sha256)))
+
+
+def _put_parquet(results: BlobStore, columns: dict[str, list[Any]], schema: pa.Schema) -> BlobRef:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=schema), buffer, compression="zstd", version="2.6", store_schema=False)
+    return results.put(buffer.getvalue())
+
+
+def _read_line(line: bytes) -> CaseResult:
+    fields = json.loads(line)
+    answer = fields["answer_base64"]
+    return CaseResult(
+        case=fields["case"],
+        outcome=Outcome(fields["outcome"]),
+        latency_seconds=fields["latency_seconds"],
+        answer=None if answer is None else base64.b64decode(answer, validate=True),
+        detail=fields["detail"],
+    )

@@ -1,0 +1,274 @@
+"""Scorecards of a phase → the stored leaderboard document, with exactly what the public may know at that moment.
+
+While a phase is open the document holds the rounded macro score with its interval, outcome shares and latency to two
+digits; curves, findings and pairs enter it when the phase has closed. Nothing that reads a document can show more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from arena.blobs import BlobStore
+from arena.challenge.phases import PhaseState, phase_status
+from arena.challenge.schema import Declaration, EntryRule, Phase, Show
+from arena.errors import UnknownCaseSet
+from arena.evaluation.child import ScoringChild
+from arena.evaluation.ranking import Ranked, RankedEntry, RankJob, rank_entries
+from arena.scoring import SCORER_VERSION
+from arena.store import boards
+from arena.store.documents import (
+    Disclosure,
+    Entry,
+    Estimate,
+    Latency,
+    LeaderboardDocument,
+    Pair,
+    ScorecardDocument,
+)
+from arena.store.session import Store
+from arena.store.tables import CaseSet, ChallengeVersion, Leaderboard
+
+log = logging.getLogger(__name__)
+
+OPEN_DECIMALS = 2
+"""Decimals of the macro score and its limits while a phase is open."""
+
+SIGNIFICANT_DIGITS = 2
+"""Significant digits of a latency while a phase is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A scored evaluation with its scorecard's document."""
+
+    scored: boards.Scored
+    card: ScorecardDocument
+
+
+class Publisher:
+    """Writes leaderboard documents; used by one thread at a time."""
+
+    def __init__(
+        self, store: Store, results: BlobStore, references: BlobStore, public: BlobStore, child: ScoringChild
+    ) -> None:
+        """Take the roots it reads and the public one it writes; ranks are computed in the scoring child."""
+        self._store = store
+        self._results = results
+        self._references = references
+        self._public = public
+        self._child = child
+
+    def publish(self, slug: str, phase_name: str, now: datetime) -> Leaderboard | None:
+        """Write a new revision of a phase's leaderboard, unless nothing but its time would change.
+
+        A phase that follows another has no leaderboard before all its entries are scored: no score of a final is
+        seen while another entry still runs.
+
+        Raises:
+            UnknownCaseSet: The phase's case set has not been imported.
+            HostError: The scoring child died, or a stored file is damaged.
+        """
+        with self._store.read() as session:
+            facts = _facts(session, slug, phase_name, now)
+            if facts.phase.follows is not None and boards.unsettled(session, slug, phase_name) > 0:
+                return None
+            chosen = choose(self._candidates(session, facts), facts.entry_rule)
+            previous = boards.newest_board(session, slug, phase_name)
+        document = self._compose(facts, chosen, now, previous)
+        if previous is not None:
+            before = LeaderboardDocument.model_validate_json(self._public.get(previous.document_sha256))
+            if _same(before, document):
+                return None
+        ref = self._public.put(document.model_dump_json(indent=1).encode())
+        cards = {candidate.scored.submission.code: candidate.scored.scorecard.code for candidate in chosen}
+        with self._store.write() as session:
+            board = boards.add_board(session, document, ref, cards)
+        log.info("leaderboard_written", extra={"challenge": slug, "phase": phase_name, "revision": board.revision})
+        return board
+
+    def refresh(self, now: datetime) -> None:
+        """Write what a worker that was killed had scored and not yet published."""
+        with self._store.read() as session:
+            standing = boards.phases_with_scores(session)
+        for slug, phase_name in standing:
+            self.publish(slug, phase_name, now)
+
+    def entrants(self, slug: str, phase_name: str, now: datetime) -> list[str]:
+        """Return the submissions that a phase's entry rule sends on to the phase that follows it."""
+        with self._store.read() as session:
+            facts = _facts(session, slug, phase_name, now)
+            chosen = choose(self._candidates(session, facts), facts.entry_rule)
+        return [candidate.scored.submission.code for candidate in chosen]
+
+    def _candidates(self, session: Session, facts: _Facts) -> list[Candidate]:
+        rows = boards.scored(
+            session,
+            facts.declaration.slug,
+            facts.phase.name,
+            judging_digest=facts.version.judging_digest,
+            case_set_digest=facts.case_set.digest,
+            scorer_version=SCORER_VERSION,
+        )
+        return [
+            Candidate(row, ScorecardDocument.model_validate_json(self._results.get(row.scorecard.document_sha256)))
+            for row in rows
+        ]
+
+    def _rank(self, facts: _Facts, chosen: Sequence[Candidate]) -> Ranked:
+        job = RankJob(
+            declaration=facts.version.declaration,
+            references_root=self._references.root,
+            references_sha256=facts.case_set.references_digest,
+            results_root=self._results.root,
+            entries=tuple(
+                RankedEntry(candidate.scored.submission.code, candidate.card.predictions_sha256) for candidate in chosen
+            ),
+        )
+        return self._child.run(rank_entries, job)
+
+    def _compose(
+        self, facts: _Facts, chosen: Sequence[Candidate], now: datetime, previous: Leaderboard | None
+    ) -> LeaderboardDocument:
+        ranked = self._rank(facts, chosen) if chosen else Ranked(ranks={}, pairs=())
+        finest = facts.disclosure is Disclosure.CLOSED
+        entries = [_entry(candidate, ranked, finest=finest) for candidate in chosen]
+        entries.sort(key=_place)
+        return LeaderboardDocument(
+            challenge=facts.declaration.slug,
+            phase=facts.phase.name,
+            revision=1 if previous is None else previous.revision + 1,
+            as_of=now,
+            disclosure=facts.disclosure,
+            case_set=facts.case_set.name,
+            case_set_digest=facts.case_set.digest,
+            judging_digest=facts.version.judging_digest,
+            challenge_version=facts.version.digest,
+            scorer_version=SCORER_VERSION,
+            n_cases=facts.case_set.n_cases,
+            n_patients=facts.case_set.n_patients,
+            missing=facts.declaration.missing,
+            alpha=facts.declaration.ranking.alpha,
+            entries=tuple(entries),
+            pairs=tuple(Pair(**pair) for pair in ranked.pairs) if finest else (),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    version: ChallengeVersion
+    declaration: Declaration
+    phase: Phase
+    entry_rule: EntryRule
+    case_set: CaseSet
+    disclosure: Disclosure
+
+
+def _facts(session: Session, slug: str, phase_name: str, now: datetime) -> _Facts:
+    version = boards.newest_version(session, slug)
+    if version is None:
+        msg = f"challenge {slug} has no version"
+        raise ValueError(msg)
+    declaration = Declaration.model_validate(version.declaration)
+    state = phase_status(declaration, phase_name, now).state
+    phase = declaration.phase(phase_name)
+    if phase is None:
+        msg = f"challenge {slug} has no phase {phase_name}"
+        raise ValueError(msg)
+    case_set = boards.newest_case_set(session, slug, phase.cases)
+    if case_set is None:
+        known = ", ".join(sorted(case_set.name for case_set in declaration.case_sets))
+        raise UnknownCaseSet(slug=slug, name=phase.cases, known=known)
+    shown = state is PhaseState.CLOSED or phase.show is Show.OPEN
+    # The phase before has chosen who takes part in one that follows; all of them stand on its board.
+    entry_rule = phase.entry_rule if phase.follows is None else EntryRule.LAST
+    return _Facts(
+        version=version,
+        declaration=declaration,
+        phase=phase,
+        entry_rule=entry_rule,
+        case_set=case_set,
+        disclosure=Disclosure.CLOSED if shown else Disclosure.OPEN,
+    )
+
+
+def choose(candidates: Iterable[Candidate], rule: EntryRule) -> list[Candidate]:
+    """Pick one entry per vendor by the phase's rule; candidates come oldest first.
+
+    `best` takes the highest macro score, of equal ones the earlier; `chosen` the vendor's nomination, and the last
+    entry where a vendor has named none.
+    """
+    by_vendor: dict[str, Candidate] = {}
+    for candidate in candidates:
+        vendor = candidate.scored.vendor.code
+        standing = by_vendor.get(vendor)
+        if standing is None or _replaces(candidate, standing, rule):
+            by_vendor[vendor] = candidate
+    return list(by_vendor.values())
+
+
+def _replaces(new: Candidate, standing: Candidate, rule: EntryRule) -> bool:
+    if rule is EntryRule.BEST:
+        return _macro(new) > _macro(standing)
+    if rule is EntryRule.CHOSEN:
+        return new.scored.submission.chosen_for_final or not standing.scored.submission.chosen_for_final
+    return True
+
+
+def _macro(candidate: Candidate) -> float:
+    value = candidate.card.macro.value
+    return -1.0 if value is None else value
+
+
+def _place(entry: Entry) -> tuple[int, float, str]:
+    rank = entry.rank if entry.rank is not None else 1_000_000
+    return rank, -(entry.macro.value if entry.macro.value is not None else -1.0), entry.submission
+
+
+def _entry(candidate: Candidate, ranked: Ranked, *, finest: bool) -> Entry:
+    scored, card = candidate.scored, candidate.card
+    rank = ranked.ranks.get(scored.submission.code)
+    return Entry(
+        submission=scored.submission.code,
+        vendor=scored.vendor.code,
+        vendor_name=scored.vendor.name,
+        algorithm=scored.algorithm.code,
+        algorithm_name=scored.algorithm.name,
+        image_id=scored.submission.image_id,
+        rank=None if rank is None else rank.rank,
+        rank_low=None if rank is None else rank.low,
+        rank_high=None if rank is None else rank.high,
+        tied_with_first=rank is not None and rank.rank == 1,
+        macro=card.macro if finest else _rounded(card.macro),
+        macro_exclude_case=card.macro_exclude_case if finest else None,
+        latency=card.latency if finest else _two_digits(card.latency),
+        outcomes=card.outcomes,
+        findings=card.findings if finest else (),
+        submitted_at=scored.submission.submitted_at,
+        evaluated_at=scored.evaluation.ended_at or scored.scorecard.created_at,
+    )
+
+
+def _rounded(estimate: Estimate) -> Estimate:
+    def cut(value: float | None) -> float | None:
+        return None if value is None else round(value, OPEN_DECIMALS)
+
+    return estimate.model_copy(
+        update={"value": cut(estimate.value), "low": cut(estimate.low), "high": cut(estimate.high)}
+    )
+
+
+def _two_digits(latency: Latency) -> Latency:
+    def cut(seconds: float | None) -> float | None:
+        return None if seconds is None else float(f"{seconds:.{SIGNIFICANT_DIGITS}g}")
+
+    return Latency(median_seconds=cut(latency.median_seconds), p95_seconds=cut(latency.p95_seconds), n=latency.n)
+
+
+def _same(before: LeaderboardDocument, now: LeaderboardDocument) -> bool:
+    volatile = {"revision", "as_of"}
+    return before.model_dump(exclude=volatile) == now.model_dump(exclude=volatile)

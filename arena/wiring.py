@@ -1,0 +1,125 @@
+"""The one place that turns settings into store, vault, runner and engine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runners.local import LocalRunner
+
+from arena.blobs import BlobStore
+from arena.evaluation.child import ScoringChild
+from arena.evaluation.dispatch import Dispatcher, Patience
+from arena.evaluation.settle import Settler
+from arena.leaderboard import Publisher
+from arena.settings import Settings
+from arena.store.session import Store
+from runners.engine import Engine
+from runners.protocol import Observe, Runner, unobserved
+
+
+def utc_now() -> datetime:
+    """Return the aware UTC time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host's store and blob roots; nothing is opened before its first use."""
+
+    settings: Settings
+    store: Store
+    studies: BlobStore
+    references: BlobStore
+    images: BlobStore
+    results: BlobStore
+    public: BlobStore
+
+
+def open_host(settings: Settings) -> Host:
+    """Wire the store and the blob roots of these settings."""
+    return Host(
+        settings=settings,
+        store=Store(settings.database),
+        studies=BlobStore(settings.studies_root),
+        references=BlobStore(settings.references_root, mode=0o700),
+        images=BlobStore(settings.images_root),
+        results=BlobStore(settings.results_root, mode=0o700),
+        public=BlobStore(settings.public_root),
+    )
+
+
+def runner_id(settings: Settings) -> str:
+    """Return this state's runner id, made at its first use; containers are labelled with it."""
+    path = settings.home / "runner-id"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(secrets.token_hex(8) + "\n", encoding="ascii")
+        part.replace(path)
+    return path.read_text(encoding="ascii").strip()
+
+
+def local_runner(host: Host, *, doorbell: Callable[[], None], observe: Observe = unobserved) -> LocalRunner:
+    """Return the runner that works beside this machine's engine."""
+    settings = host.settings
+    return LocalRunner(
+        Engine.from_env(),
+        runner_id=runner_id(settings),
+        studies=host.studies,
+        images=host.images,
+        results=host.results,
+        runs_root=settings.runs_root,
+        slots=settings.slots,
+        runtime=settings.runtime,
+        cgroup_parent=settings.cgroup_parent,
+        doorbell=doorbell,
+        observe=observe,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """What a worker drives."""
+
+    runner: Runner
+    dispatcher: Dispatcher
+    settler: Settler
+    publisher: Publisher
+    child: ScoringChild
+
+
+def machinery(
+    host: Host,
+    runner: Runner,
+    *,
+    doorbell: Callable[[], None],
+    clock: Callable[[], datetime] = utc_now,
+    observe: Observe = unobserved,
+) -> Machinery:
+    """Wire dispatcher, settler and publisher around one runner."""
+    child = ScoringChild()
+    patience = Patience(host.settings.lease_seconds, host.settings.host_retries)
+    return Machinery(
+        runner=runner,
+        dispatcher=Dispatcher(host.store, host.results, runner, clock=clock, patience=patience, observe=observe),
+        settler=Settler(
+            host.store, host.results, host.references, child, clock=clock, doorbell=doorbell, observe=observe
+        ),
+        publisher=Publisher(host.store, host.results, host.references, host.public, child),
+        child=child,
+    )
+
+
+def export_image(reference: str, to: Path) -> None:
+    """Write a local image's archive, as `docker save` does.
+
+    Raises:
+        RunnerUnavailable: No engine answers.
+        MalformedSubmission: The engine has no such image.
+    """
+    Engine.from_env().export(reference, to)

@@ -1,0 +1,117 @@
+"""The worker: dispatcher, runner threads, scoring child and schedule in one process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from arena.schedule import Clockwork, advance
+from arena.store import queue
+from arena.store.lock import only_dispatcher
+from arena.wiring import Host, Machinery, local_runner, machinery, utc_now
+from runners.protocol import Observe, unobserved
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+"""How long the worker waits for its doorbell before it looks at the queue by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the queue has come: cases of accepted shards, all planned cases, evaluations that still have work."""
+
+    cases_done: int
+    cases_planned: int
+    unfinished: int
+
+
+class Worker:
+    """Works the durable queue; one at a time for each state."""
+
+    def __init__(self, host: Host, *, clock: Callable[[], datetime] = utc_now, observe: Observe = unobserved) -> None:
+        """Wire a worker of this host; nothing runs before `run`."""
+        self._host = host
+        self._clock = clock
+        self._bell = threading.Event()
+        self._stopping = threading.Event()
+        self._turn = threading.Lock()
+        self._runner = local_runner(host, doorbell=self._bell.set, observe=observe)
+        self._works: Machinery = machinery(host, self._runner, doorbell=self._bell.set, clock=clock, observe=observe)
+
+    def run(self, until: Callable[[Progress], bool] = lambda _progress: False) -> None:
+        """Work with the schedule until `stop`, or until `until` says that it is enough."""
+        with only_dispatcher(self._host.store, self._host.settings.home):
+            clockwork = Clockwork(self._tick, self._host.store)
+            try:
+                self._begin()
+                clockwork.start()
+                while not self._stopping.is_set() and not until(self._progress()):
+                    self._work()
+            finally:
+                clockwork.stop()
+                self._end()
+
+    def run_until_idle(self, report: Callable[[Progress], None] = lambda _progress: None) -> None:
+        """Work until nothing is left to do that time alone would not bring; held evaluations wait for a person."""
+        with only_dispatcher(self._host.store, self._host.settings.home):
+            try:
+                self._begin()
+                while not self._stopping.is_set():
+                    changed = self._work()
+                    progress = self._progress()
+                    report(progress)
+                    if not changed and progress.unfinished == 0 and not self.advance():
+                        return
+            finally:
+                self._end()
+
+    def stop(self) -> None:
+        """Ask the worker to end; attempts that run are cancelled and tried again by the next worker."""
+        self._stopping.set()
+        self._bell.set()
+
+    def advance(self) -> bool:
+        """Do what is due at phases' boundaries; say whether anything was."""
+        with self._turn:
+            done = advance(self._host.store, self._works.publisher, self._clock())
+        if done:
+            self._bell.set()
+        return bool(done)
+
+    def _tick(self) -> None:
+        self.advance()
+
+    def _begin(self) -> None:
+        self._runner.reap()
+        self._works.child.warm()
+        self._works.publisher.refresh(self._clock())
+        self.advance()
+
+    def _work(self) -> bool:
+        self._bell.clear()
+        with self._turn:
+            moved = self._works.dispatcher.step()
+            settled = self._works.settler.step()
+            self._publish()
+        if not (moved or settled):
+            self._bell.wait(POLL_SECONDS)
+        return moved or settled
+
+    def _publish(self) -> None:
+        scored = self._works.settler.scored
+        while scored:
+            slug, phase = scored.pop()
+            self._works.publisher.publish(slug, phase, self._clock())
+
+    def _progress(self) -> Progress:
+        with self._host.store.read() as session:
+            done, planned = queue.case_progress(session)
+            return Progress(done, planned, queue.unfinished(session))
+
+    def _end(self) -> None:
+        self._runner.close()
+        self._works.child.close()
