@@ -35,10 +35,10 @@ apt-config dump | grep -E '^Acquire::(http|https|ftp)::' >"$work/apt.conf" || tr
 # Documentation, translations and the packages' own test data are half of the size and never read in a sandbox. Compiled
 # bytecode stays: with a read-only root it cannot be made later, and every start would pay for it.
 # What names the mirror or the proxy is removed at the end, and so is what differs between two equal builds.
-SOURCE_DATE_EPOCH=1 as_root mmdebstrap --quiet --variant=essential --format=tar \
+if ! SOURCE_DATE_EPOCH=1 as_root mmdebstrap --quiet --variant=essential --format=tar \
     --include="$(echo $packages | tr ' ' ',')" \
     --aptopt="$work/apt.conf" --aptopt='Apt::Install-Recommends "false"' \
-    --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/i18n/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' \
@@ -49,7 +49,10 @@ SOURCE_DATE_EPOCH=1 as_root mmdebstrap --quiet --variant=essential --format=tar 
     --customize-hook='find "$1"/etc/apt -type f ! -name 00mmdebstrap -delete; rm -rf "$1"/var/log/* "$1"/usr/lib/*/gconv "$1"/usr/lib/*/perl-base/unicore' \
     --customize-hook='find "$1"/usr/lib/python3* -depth -type d \( -name tests -o -name test -o -name test_files -o -name lib2to3 -o -name idlelib -o -name pydoc_data \) -exec rm -rf {} +' \
     --customize-hook='rm -f "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap "$1"/etc/resolv.conf "$1"/etc/hostname' \
-    "$codename" - - <"$work/sources.list" >"$work/base.tar" || die "mmdebstrap failed; its message stands above."
+    "$codename" - - <"$work/sources.list" >"$work/base.tar" 2>"$work/log"; then
+    tail -n 40 "$work/log" >&2
+    die "mmdebstrap failed; its last lines stand above."
+fi
 mkdir -p "$(dirname "$archive")"
 mv "$work/base.tar" "$archive.part"
 mv "$archive.part" "$archive"

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Sees to it that a container engine answers, and prints its address (a DOCKER_HOST) on stdout.
+#
+# The first that answers is used: DOCKER_HOST where it is set, Docker's usual socket, Podman's. Where none does and apt
+# is there, docker.io is installed and its daemon started. What was done is said on stderr.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/shell.sh
+
+DOCKER_SOCKET=/var/run/docker.sock
+DAEMON_PID_FILE=/var/run/arena-dockerd.pid
+DAEMON_LOG=/var/log/arena-dockerd.log
+ANSWER_SECONDS=60
+
+engine_at() { DOCKER_HOST=$1 .venv/bin/python scripts/engine.py answers 2>/dev/null; }
+
+use() {
+    say "Container engine: $2 at $1"
+    printf '%s\n' "$1"
+    exit 0
+}
+
+use_what_answers() {
+    local address version
+    for address in "unix://$DOCKER_SOCKET" \
+        "unix://${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/podman/podman.sock" "unix:///run/podman/podman.sock"; do
+        [ -S "${address#unix://}" ] || continue
+        if version=$(engine_at "$address"); then use "$address" "$version"; fi
+    done
+}
+
+# A socket of the engine may be there and closed to this user: that is said, and not mended behind the owner's back.
+refuse_if_forbidden() {
+    if [ -S "$DOCKER_SOCKET" ] && [ ! -w "$DOCKER_SOCKET" ]; then
+        die "Docker runs here, but $(id -un) may not use it: run 'sudo usermod -aG docker $(id -un)' and log in again."
+    fi
+}
+
+install_docker() {
+    command -v apt-get >/dev/null ||
+        die "No container engine answers: install and start Docker or Podman, or set DOCKER_HOST to one that runs."
+    apt_install docker.io
+}
+
+# Without systemd a container host may lack its control groups; Debian's cgroupfs-mount mounts them.
+mount_cgroups() {
+    if [ -e /sys/fs/cgroup/cgroup.controllers ] || [ -d /sys/fs/cgroup/memory ]; then return; fi
+    apt_install cgroupfs-mount
+    as_root cgroupfs-mount
+}
+
+# The daemon gets a pid file of its own, so that it can be ended without touching another one, and none of the
+# descriptors of this script, so that nobody who waits for our output waits for the daemon.
+start_daemon() {
+    if [ -d /run/systemd/system ]; then
+        say "Starting Docker by systemd"
+        as_root systemctl enable --now docker >&2
+        return
+    fi
+    mount_cgroups
+    say "Starting dockerd (log: $DAEMON_LOG, pid file: $DAEMON_PID_FILE)"
+    as_root env -u DOCKER_HOST DOCKERD="$(command -v dockerd || echo /usr/sbin/dockerd)" PID_FILE=$DAEMON_PID_FILE LOG=$DAEMON_LOG bash -c '
+        for fd in /proc/$$/fd/*; do
+            fd=${fd##*/}
+            [ "$fd" -le 2 ] || eval "exec $fd>&-"
+        done
+        setsid "$DOCKERD" --pidfile "$PID_FILE" >>"$LOG" 2>&1 </dev/null &'
+}
+
+wait_until_it_answers() {
+    local start=$SECONDS version
+    while [ $((SECONDS - start)) -lt $ANSWER_SECONDS ]; do
+        # A daemon that this script installed belongs to root; its user may not have logged in since to be in its group.
+        if [ -S "$DOCKER_SOCKET" ] && [ ! -w "$DOCKER_SOCKET" ]; then
+            as_root usermod -aG docker "$(id -un)"
+            apt_install acl
+            as_root setfacl -m "u:$(id -un):rw" "$DOCKER_SOCKET"
+            say "$(id -un) may now use Docker, and is in the group docker from the next login on"
+        fi
+        if version=$(engine_at "unix://$DOCKER_SOCKET"); then use "unix://$DOCKER_SOCKET" "$version"; fi
+        sleep 0.5
+    done
+    as_root tail -n 20 "$DAEMON_LOG" >&2 || true
+    die "Docker was started and did not answer within $ANSWER_SECONDS s; the end of its log stands above."
+}
+
+if [ -n "${DOCKER_HOST:-}" ]; then
+    if version=$(engine_at "$DOCKER_HOST"); then use "$DOCKER_HOST" "$version"; fi
+    die "DOCKER_HOST is $DOCKER_HOST and no container engine answers there: start it, or unset DOCKER_HOST."
+fi
+use_what_answers
+refuse_if_forbidden
+install_docker
+start_daemon
+wait_until_it_answers

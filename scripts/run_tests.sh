@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs every test and ends with one line of totals.
+#
+#   scripts/run_tests.sh [PYTEST ARGUMENTS]
+#
+# Two runs: first what only computes, on all cores; then, one by one, what starts containers, browsers and databases,
+# because those tests pin cores and measure time, and a busy neighbour would change what they see.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+. scripts/shell.sh
+
+DOCKER_HOST=$(scripts/ensure_engine.sh) || exit 1
+export DOCKER_HOST
+scripts/ensure_base_image.sh || exit 1
+export ARENA_BASE_IMAGE=${ARENA_BASE_IMAGE:-arena-base:1}
+
+OUTSIDE="engine or browser or postgres or real_data"
+reports=.cache/tests
+rm -rf "$reports"
+mkdir -p "$reports"
+status=0
+say "Tests that only compute"
+.venv/bin/python -m pytest -m "not ($OUTSIDE)" -n auto --junit-xml="$reports/computing.xml" "$@" || status=1
+say "Tests with containers, browsers and databases"
+.venv/bin/python -m pytest -m "$OUTSIDE" --durations=15 --junit-xml="$reports/outside.xml" "$@" || status=1
+.venv/bin/python scripts/test_totals.py "$reports" || status=1
+exit "$status"
