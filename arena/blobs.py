@@ -119,6 +119,18 @@ class BlobStore:
         except FileNotFoundError:
             return None
 
+    def remove(self, ref: BlobRef) -> None:
+        """Remove a blob if it is there: for whoever stored it just now and failed before anything referred to it."""
+        self._remove(self._path(ref.sha256))
+
+    def remove_named(self, name: str) -> None:
+        """Remove a named object if it is there; the same care is due."""
+        self._remove(self._named(name))
+
+    def _remove(self, path: str) -> None:
+        if self._fs.exists(path):
+            self._fs.rm_file(path)
+
     def _path(self, sha256: str) -> str:
         return f"{self._root}/{sha256[:2]}/{sha256}"
 

@@ -1,0 +1,1 @@
+"""Hidden studies and their references: read defensively, stripped, sealed under opaque names."""

@@ -1,0 +1,50 @@
+"""What the vault needs to know of a challenge. It reads no challenge.yaml: the challenge's room has these as values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class DeclaredFinding(Protocol):
+    """What the vault needs of a finding."""
+
+    @property
+    def code(self) -> str:
+        """Its code, a column of the label table."""
+
+
+class DeclaredCaseSet(Protocol):
+    """What the vault needs of a declared case set."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def split(self) -> str:
+        """What it is for: sample, public or final."""
+
+
+class DeclaredChallenge(Protocol):
+    """What the vault needs of a challenge; `arena.challenge.schema.Declaration` has it."""
+
+    @property
+    def slug(self) -> str:
+        """Its short name."""
+
+    @property
+    def modality(self) -> str:
+        """DICOM modality of its studies."""
+
+    @property
+    def findings(self) -> Sequence[DeclaredFinding]:
+        """Its findings, in order."""
+
+    @property
+    def case_sets(self) -> Sequence[DeclaredCaseSet]:
+        """Its case sets."""
+
+    @property
+    def headers(self) -> Sequence[str]:
+        """DICOM keywords shown to containers beside the published list."""
