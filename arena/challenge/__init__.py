@@ -1,0 +1,1 @@
+"""What an organiser declares: findings, case sets, phases, limits and rules, as files in a folder."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from arena.scoring.missing import MissingPolicy
 from runners.values import Limits
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,39}$")]
 FindingCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+
+
+def _disagreement(reason: str, place: tuple[str | int, ...], value: object, allowed: str) -> PydanticCustomError:
+    """Return an error about values that disagree: `place` is where to mend it, from the model that noticed."""
+    facts: dict[str, Any] = {"place": place, "value": value, "allowed": allowed}
+    return PydanticCustomError("disagreement", "{reason}", {"reason": reason, **facts})
 
 
 class Strict(BaseModel):
@@ -99,14 +106,15 @@ class Phase(Strict):
     def _window_or_follows(self) -> Phase:
         if self.follows is None:
             if self.opens_at is None or self.closes_at is None:
-                msg = "a phase needs opens_at and closes_at, or follows"
-                raise ValueError(msg)
+                missing = "opens_at" if self.opens_at is None else "closes_at"
+                raise _disagreement("a phase needs a window or follows one", (missing,), None, "a time (or `follows`)")
             if self.closes_at - self.opens_at < timedelta(seconds=1):
-                msg = "closes_at must be later than opens_at"
-                raise ValueError(msg)
+                allowed = f"later than opens_at, {self.opens_at}"
+                raise _disagreement("a phase closes after it opens", ("closes_at",), self.closes_at, allowed)
         elif self.opens_at is not None or self.closes_at is not None:
-            msg = "a phase that follows another has no window of its own"
-            raise ValueError(msg)
+            given = "opens_at" if self.opens_at is not None else "closes_at"
+            reason = "a phase that follows another has no window of its own"
+            raise _disagreement(reason, (given,), getattr(self, given), "no such key beside follows")
         return self
 
 
@@ -172,18 +180,18 @@ class Declaration(Strict):
             ("case_sets", [c.name for c in self.case_sets]),
             ("phases", [p.name for p in self.phases]),
         ):
-            if len(set(names)) != len(names):
-                msg = f"{kind}: names must differ, found {names}"
-                raise ValueError(msg)
-        sets = {c.name for c in self.case_sets}
-        windows = {p.name for p in self.phases if p.follows is None}
-        for phase in self.phases:
+            for number, name in enumerate(names):
+                if name in names[:number]:
+                    raise _disagreement("the name stands twice", (kind, number), name, "names that differ")
+        sets = [c.name for c in self.case_sets]
+        windows = [p.name for p in self.phases if p.follows is None]
+        for number, phase in enumerate(self.phases):
             if phase.cases not in sets:
-                msg = f'phase "{phase.name}": cases "{phase.cases}" is not one of {sorted(sets)}'
-                raise ValueError(msg)
+                reason = "no such case set is declared"
+                raise _disagreement(reason, ("phases", number, "cases"), phase.cases, ", ".join(sets))
             if phase.follows is not None and phase.follows not in windows:
-                msg = f'phase "{phase.name}": follows "{phase.follows}" is not a phase with a window: {sorted(windows)}'
-                raise ValueError(msg)
+                reason, allowed = "it is no phase with a window", ", ".join(windows)
+                raise _disagreement(reason, ("phases", number, "follows"), phase.follows, allowed)
         return self
 
     def phase(self, name: str) -> Phase | None:

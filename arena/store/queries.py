@@ -1,0 +1,94 @@
+"""What submission, challenge and the organiser's commands read from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from arena.store.boards import challenge_slugs, newest_case_set, newest_version
+from arena.store.tables import (
+    Algorithm,
+    CaseSet,
+    ChallengeVersion,
+    Evaluation,
+    EvaluationState,
+    Submission,
+    SubmissionState,
+    Vendor,
+)
+
+__all__ = [
+    "case_sets",
+    "challenge_slugs",
+    "find_algorithm",
+    "find_vendor",
+    "newest_case_set",
+    "newest_version",
+    "submission_times",
+    "versions",
+]
+
+
+def versions(session: Session, slug: str) -> Sequence[ChallengeVersion]:
+    """Return all versions of a challenge's rules, the newest first."""
+    query = select(ChallengeVersion).where(ChallengeVersion.challenge_slug == slug)
+    return session.exec(query.order_by(col(ChallengeVersion.number).desc())).all()
+
+
+def case_sets(session: Session, slug: str | None = None) -> Sequence[CaseSet]:
+    """Return the newest version of each imported case set, of one challenge or of all, by challenge and name."""
+    newest = select(CaseSet.challenge_slug, CaseSet.name, func.max(CaseSet.version).label("version")).group_by(
+        col(CaseSet.challenge_slug), col(CaseSet.name)
+    )
+    latest = newest.subquery()
+    query = select(CaseSet).join(
+        latest,
+        (col(CaseSet.challenge_slug) == latest.c.challenge_slug)
+        & (col(CaseSet.name) == latest.c.name)
+        & (col(CaseSet.version) == latest.c.version),
+    )
+    if slug is not None:
+        query = query.where(CaseSet.challenge_slug == slug)
+    return session.exec(query.order_by(col(CaseSet.challenge_slug), col(CaseSet.name))).all()
+
+
+def find_vendor(session: Session, code: str) -> Vendor | None:
+    """Return a vendor by code."""
+    return session.get(Vendor, code)
+
+
+def find_algorithm(session: Session, vendor_code: str, name: str) -> Algorithm | None:
+    """Return a vendor's algorithm by its name."""
+    query = select(Algorithm).where(Algorithm.vendor_code == vendor_code, Algorithm.name == name)
+    return session.exec(query).first()
+
+
+def submission_times(session: Session, *, slug: str, phase: str, vendor_code: str) -> list[datetime]:
+    """Return when a vendor made the submissions that count against its quota in a phase, the earliest first.
+
+    Refused and withdrawn ones do not count, nor one whose evaluation is held: that is the host's fault.
+    """
+    held = (
+        select(Evaluation.code)
+        .where(
+            Evaluation.submission_code == Submission.code,
+            Evaluation.phase == phase,
+            Evaluation.state == EvaluationState.HELD,
+        )
+        .exists()
+    )
+    query = (
+        select(Submission.submitted_at)
+        .join(Algorithm, col(Submission.algorithm_code) == Algorithm.code)
+        .where(
+            Algorithm.vendor_code == vendor_code,
+            Submission.challenge_slug == slug,
+            Submission.phase == phase,
+            Submission.state == SubmissionState.ACCEPTED,
+            ~held,
+        )
+    )
+    return list(session.exec(query.order_by(col(Submission.submitted_at))))
