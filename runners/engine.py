@@ -1,0 +1,330 @@
+"""Docker or Podman through the Docker API: the only module that speaks to a container engine.
+
+Whatever the engine or its client library raises leaves this module as a `runners.faults` exception. Every call has a
+timeout; each thread has its own client. `DOCKER_HOST` and its companions are respected as the docker command does.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import docker
+import requests.exceptions
+import urllib3.exceptions
+from docker.errors import APIError, DockerException
+from docker.utils import kwargs_from_env
+
+from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, ImageUnavailable
+from runners.policy import RUNNER_LABEL
+
+_KEPT = "arena-submission"
+_NOT_FOUND = 404
+_CONFLICT = 409
+_BAD_REQUEST = 400
+_NOT_MODIFIED = 304
+# How the engines word that the image's own program or folder cannot be run; everything else at start is the host's.
+_IMAGES_FAULT = ("exec:", "exec format error", "executable file not found", "chdir to cwd", "working directory")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What a run needs to know of an image: its id and the VOLUME paths that it declares."""
+
+    image_id: str
+    volumes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEnd:
+    """How a container stands: its exit code (None while it runs), and whether the kernel ran out of its memory."""
+
+    exit_code: int | None
+    out_of_memory: bool
+
+
+class Engine:
+    """One container engine beside this process."""
+
+    def __init__(self, *, base_url: str | None = None, timeout_seconds: int = 60) -> None:
+        """Name the engine; nothing is asked of it yet.
+
+        Args:
+            base_url: Address of its API; by default that of the environment (`DOCKER_HOST`).
+            timeout_seconds: How long any one call may take; loading and building have ten times as long.
+        """
+        self._base_url = base_url
+        self._timeout = timeout_seconds
+        self._local = threading.local()
+        self._loading = threading.Lock()
+        self._version: str | None = None
+
+    @property
+    def timeout_seconds(self) -> int:
+        """How long any one call may take."""
+        return self._timeout
+
+    def ping(self) -> None:
+        """Ask whether the engine is there.
+
+        Raises:
+            EngineUnavailable: It is not.
+        """
+        with _asking("answer a ping"):
+            self._api.ping()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the manifest keeps of the engine: its version, kernel, cgroups, runtimes and security options."""
+        with _asking("describe itself"):
+            info = self._api.info()
+        runtimes = sorted(info.get("Runtimes") or {})
+        kept = (
+            "ServerVersion",
+            "KernelVersion",
+            "CgroupVersion",
+            "CgroupDriver",
+            "SecurityOptions",
+            "Architecture",
+            "NCPU",
+        )
+        return {**{key: info.get(key) for key in kept}, "Runtimes": runtimes}
+
+    def image(self, image_id: str) -> ImageFacts | None:
+        """Return an image's facts, or None where the engine does not have it."""
+        try:
+            with _asking("inspect an image"):
+                found = self._api.inspect_image(image_id)
+        except EngineRefused as refused:
+            if refused.status == _NOT_FOUND:
+                return None
+            raise
+        config = found.get("Config") or {}
+        return ImageFacts(str(found["Id"]), tuple(config.get("Volumes") or ()))
+
+    def ensure_image(self, image_id: str, archive: Path | None) -> ImageFacts:
+        """Return the image's facts; load its archive only where the engine does not have the id.
+
+        Loading never leaves a tag behind: tags that it made are removed, tags that it moved are put back, so that one
+        vendor's archive cannot replace another image by its name.
+
+        Raises:
+            ImageUnavailable: There is no archive, or it does not contain that image.
+        """
+        with self._loading:
+            if (facts := self.image(image_id)) is not None:
+                return facts
+            if archive is None:
+                msg = f"The engine does not have image {image_id}, and there is no archive of it."
+                raise ImageUnavailable(msg)
+            before = self._tags()
+            try:
+                self._load(archive)
+                if (facts := self.image(image_id)) is not None:
+                    with _asking("name an image"):
+                        self._api.tag(image_id, _KEPT, image_id.removeprefix("sha256:")[:40])
+            finally:
+                self._restore_tags(before)
+        if facts is None:
+            msg = f"The archive does not contain image {image_id}."
+            raise ImageUnavailable(msg)
+        return facts
+
+    def create(self, request: Mapping[str, Any]) -> str:
+        """Create a container and return its id.
+
+        Raises:
+            ContainerCannotStart: The image has no program, or a working directory that cannot be.
+        """
+        try:
+            with _asking("create a container"):
+                return str(self._api.create_container_from_config(dict(request), None)["Id"])
+        except EngineRefused as refused:
+            if refused.status == _BAD_REQUEST and "no command specified" in refused.explanation.lower():
+                raise ContainerCannotStart(refused.explanation) from refused
+            raise
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """Return all that the engine says of a container."""
+        with _asking("inspect a container"):
+            return cast("dict[str, Any]", self._api.inspect_container(container))
+
+    def end_of(self, container: str) -> ContainerEnd:
+        """Say whether a container still runs, and how it ended."""
+        state = self.inspect(container)["State"]
+        running = bool(state.get("Running"))
+        return ContainerEnd(None if running else int(state.get("ExitCode", 0)), bool(state.get("OOMKilled")))
+
+    def attach(self, container: str) -> socket.socket:
+        """Return a socket joined to a created container's stdin and stdout; attach before start and nothing is lost."""
+        with _asking("attach to a container"):
+            wrapped = self._api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 0, "stream": 1})
+        joined = getattr(wrapped, "_sock", wrapped)
+        if not isinstance(joined, socket.socket) or isinstance(joined, ssl.SSLSocket):
+            msg = "The engine's address gives no plain socket; use a unix:// or tcp:// address."
+            raise EngineUnavailable(msg)
+        # A descriptor of our own: the client's is closed with its response, now rather than whenever it is collected.
+        own = joined.dup()
+        wrapped._response.close()  # noqa: SLF001 - where the client keeps the response for exactly this purpose
+        return own
+
+    def start(self, container: str) -> None:
+        """Start a created container.
+
+        Raises:
+            ContainerCannotStart: Its program or working directory cannot be run.
+        """
+        try:
+            with _asking("start a container"):
+                self._api.start(container)
+        except EngineRefused as refused:
+            if any(words in refused.explanation for words in _IMAGES_FAULT):
+                raise ContainerCannotStart(refused.explanation) from refused
+            raise
+
+    def wait(self, container: str) -> int:
+        """Block until a started container has exited; return its exit code.
+
+        Raises:
+            EngineUnavailable: The engine went away before it could tell.
+        """
+        with _asking("wait for a container"):
+            return int(self._api.wait(container, timeout=None)["StatusCode"])
+
+    def kill(self, container: str) -> None:
+        """Kill a container; one that does not run, or is gone, is well."""
+        try:
+            with _asking("kill a container"):
+                self._api.kill(container, signal="SIGKILL")
+        except EngineRefused as refused:
+            if refused.status not in {_NOT_FOUND, _CONFLICT}:
+                raise
+
+    def remove(self, container: str) -> None:
+        """Remove a container and its anonymous volumes; one that is gone is well."""
+        try:
+            with _asking("remove a container"):
+                self._api.remove_container(container, v=True, force=True)
+        except EngineRefused as refused:
+            if refused.status not in {_NOT_FOUND, _CONFLICT}:
+                raise
+
+    def read_tar(self, container: str, path: str) -> Iterator[bytes]:
+        """Yield a path of a container, created or running, as a tar archive.
+
+        Raises:
+            EngineRefused: There is no such path (status 404).
+        """
+        with _asking("read a path of a container"):
+            stream, _ = self._api.get_archive(container, path, chunk_size=1 << 20)
+            yield from stream
+
+    def containers_of(self, runner_id: str) -> dict[str, dict[str, str]]:
+        """Return the containers with a runner's label, running or not: id → labels."""
+        with _asking("list containers"):
+            found = self._api.containers(all=True, filters={"label": f"{RUNNER_LABEL}={runner_id}"})
+        return {str(each["Id"]): dict(each.get("Labels") or {}) for each in found}
+
+    def build(self, context: Any, *, tag: str, arguments: Mapping[str, str]) -> str:
+        """Build an image without network from a tar stream; return its id.
+
+        Raises:
+            EngineRefused: The build failed; the engine's last line says why.
+        """
+        last = ""
+        with self._slow_api() as api, _asking("build an image"):
+            lines = api.build(
+                fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, network_mode="none",
+                buildargs=dict(arguments), decode=True,
+            )  # fmt: skip
+            for line in lines:
+                if "error" in line:
+                    action = f"build {tag}"
+                    raise EngineRefused(action, None, f"{line['error'].strip()} (after: {last})")
+                last = str(line.get("stream") or "").strip() or last
+        if (facts := self.image(tag)) is None:
+            action = f"build {tag}"
+            raise EngineRefused(action, None, f"no image came of it (after: {last})")
+        return facts.image_id
+
+    def export(self, image: str, target: Path) -> None:
+        """Write an image's archive, as `docker save` does, to a file."""
+        with self._slow_api() as api, _asking("export an image"), target.open("wb") as file:
+            for chunk in api.get_image(image, chunk_size=1 << 20):
+                file.write(chunk)
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image or a tag; one that is gone is well."""
+        try:
+            with _asking("remove an image"):
+                self._api.remove_image(image, noprune=False)
+        except EngineRefused as refused:
+            if refused.status != _NOT_FOUND:
+                raise
+
+    @property
+    def _api(self) -> Any:
+        """This thread's client; untyped, as half of its methods have no types."""
+        client = getattr(self._local, "client", None)
+        if client is None:
+            client = self._local.client = self._connect(self._timeout)
+        return client
+
+    @contextmanager
+    def _slow_api(self) -> Iterator[Any]:
+        """A client of its own for calls that move whole images."""
+        client = self._connect(10 * self._timeout)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def _connect(self, timeout_seconds: int) -> Any:
+        named = {"base_url": self._base_url} if self._base_url is not None else kwargs_from_env()
+        with _asking("answer"):
+            client = docker.APIClient(**named, version=self._version or "auto", timeout=timeout_seconds)
+            self._version = client.api_version
+        return client
+
+    def _load(self, archive: Path) -> None:
+        with self._slow_api() as api, _asking("load an image"), archive.open("rb") as stream:
+            for line in api.load_image(stream, quiet=True):
+                if "error" in line:
+                    action = "load an image"
+                    raise EngineRefused(action, None, str(line["error"]))
+
+    def _tags(self) -> dict[str, str]:
+        with _asking("list images"):
+            images = self._api.images()
+        return {tag: str(each["Id"]) for each in images for tag in each.get("RepoTags") or () if tag != "<none>:<none>"}
+
+    def _restore_tags(self, before: Mapping[str, str]) -> None:
+        for tag, image_id in self._tags().items():
+            if before.get(tag) == image_id or tag.startswith(f"{_KEPT}:"):
+                continue
+            with _asking("put an image's name back"):
+                if tag in before:
+                    repository, _, name = tag.rpartition(":")
+                    self._api.tag(before[tag], repository, name, force=True)
+                else:
+                    self._api.remove_image(tag, noprune=True)
+
+
+@contextmanager
+def _asking(action: str) -> Iterator[None]:
+    """Turn what the client library raises while it asks the engine into our own faults."""
+    try:
+        yield
+    except APIError as error:
+        raise EngineRefused(action, error.status_code, str(error.explanation or error)) from error
+    except (DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+        msg = f"The container engine does not {action}: {error}"
+        raise EngineUnavailable(msg) from error
+    except (ConnectionError, TimeoutError) as error:
+        msg = f"The container engine does not {action}: {error}"
+        raise EngineUnavailable(msg) from error

@@ -1,0 +1,280 @@
+"""One attempt beside one engine: fetch, run, write the output blob, then the receipt.
+
+Whatever happens, no container and no staging folder stays. A fault of the host gives a receipt that says so and no
+output; nothing in it is then charged to the vendor. The receipt comes last: who finds one finds the output as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from runners.container import Launcher
+from runners.engine import Engine
+from runners.faults import ContainerCannotStart, EngineRefused, ImageUnavailable, RunnerFault
+from runners.policy import ATTEMPT_LABEL, Placement, SandboxPolicy, volumes_to_cover
+from runners.protocol import BlobSource, Observe, ResultSink
+from runners.serve import Canceller, ServeShard, ShardRun
+from runners.stage import Stage, remove_folder
+from runners.values import AttemptSpec, BlobRef, CaseResult, Detail, Outcome, Receipt
+
+_ATTEMPT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+STEPS = ("container_open", "output_written", "receipt_written")
+"""The steps at which `observe` is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where attempts run: the engine, the folder for staging, and what is the same for all of them.
+
+    `runs_root` must have the same path for this process and for the engine. `runner_id` labels the containers and
+    names the folder under `runs_root`, so that a successor finds what a killed process left.
+    """
+
+    engine: Engine
+    runs_root: Path
+    runner_id: str
+    runtime: str = "runc"
+    cgroup_parent: str | None = None
+
+    def folder(self, attempt_id: str) -> Path:
+        """The staging folder of an attempt."""
+        return self.runs_root / self.runner_id / attempt_id
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What a receipt will say, as it becomes known."""
+
+    started_at: str
+    run: ShardRun = field(default_factory=ShardRun)
+    policy_digest: str = ""
+    run_seconds: float = 0.0
+    engine: dict[str, Any] = field(default_factory=dict)
+
+
+def receipt_name(attempt_id: str) -> str:
+    """Return the name under which an attempt's receipt is stored."""
+    return f"receipts/{attempt_id}.json"
+
+
+def execute_attempt(
+    spec: AttemptSpec,
+    *,
+    host: Host,
+    studies: BlobSource,
+    images: BlobSource,
+    results: ResultSink,
+    cpus: tuple[int, ...],
+    observe: Observe | None = None,
+    canceller: Canceller | None = None,
+) -> Receipt | None:
+    """Run one attempt to its receipt.
+
+    Args:
+        spec: What to run. Its output is one JSON line per case, in order:
+            `{"case", "outcome", "latency_seconds", "answer_base64", "detail"}`.
+        host: Where to run it.
+        studies: The studies' blobs.
+        images: The submitted image archives.
+        results: Where the output and `receipts/<attempt>.json` go.
+        cpus: The CPUs that the containers are pinned to.
+        observe: Called with a step's name and the attempt's id when the step has been done.
+        canceller: By which another thread ends the attempt.
+
+    Returns:
+        The receipt that was written, or None when there was one already.
+
+    Raises:
+        AttemptCancelled: It was cancelled; there is no receipt.
+        RunnerFault: A container or folder could not be removed, or the attempt's id is no name. Reaping finds
+            leftovers.
+    """
+    if not _ATTEMPT_ID.fullmatch(spec.attempt_id):
+        msg = f"Not an attempt id: {spec.attempt_id!r}"
+        raise RunnerFault(msg)
+    if results.get_named(receipt_name(spec.attempt_id)) is not None:
+        return None
+    saw = observe or (lambda _step, _attempt: None)
+    facts = _Facts(datetime.now(UTC).isoformat())
+    output: BlobRef | None = None
+    fault: str | None = None
+    stage = Stage(host.folder(spec.attempt_id), studies)
+    with contextlib.ExitStack() as leaving:
+        leaving.callback(stage.close)
+        try:
+            stage.open()
+            written = _run(spec, host, images, stage, cpus, facts, canceller, lambda: saw(STEPS[0], spec.attempt_id))
+            output = _store(results, written)
+            saw(STEPS[1], spec.attempt_id)
+        except RunnerFault as error:
+            fault = f"{type(error).__name__}: {error}"
+    receipt = _receipt(spec, facts, output, fault)
+    results.put_named(receipt_name(spec.attempt_id), json.dumps(asdict(receipt), sort_keys=True).encode())
+    saw(STEPS[2], spec.attempt_id)
+    return receipt
+
+
+def _run(
+    spec: AttemptSpec, host: Host, images: BlobSource, stage: Stage, cpus: tuple[int, ...], facts: _Facts,
+    canceller: Canceller | None, on_open: Callable[[], None],
+) -> Path:  # fmt: skip
+    """Run the cases and return the file of their results."""
+    _refuse_what_is_not_here(spec, cpus)
+    facts.engine = _check_engine(host)
+    written = stage.input.parent / "output.jsonl"
+    with written.open("wb") as file:
+        try:
+            launcher = _launcher(spec, host, images, stage, cpus)
+        except ContainerCannotStart:
+            for case in spec.cases:
+                _write_line(file, CaseResult(case.case, Outcome.NOT_REACHED, detail=Detail.CANNOT_START))
+            return written
+        facts.policy_digest = launcher.policy.digest
+        shard = ServeShard(
+            spec.cases, spec.limits, launcher, stage, lambda result: _write_line(file, result),
+            canceller=canceller, on_open=on_open,
+        )  # fmt: skip
+        began = time.monotonic()
+        facts.run = shard.record
+        try:
+            shard.run()
+        finally:
+            facts.run_seconds = time.monotonic() - began
+    return written
+
+
+def _refuse_what_is_not_here(spec: AttemptSpec, cpus: tuple[int, ...]) -> None:
+    if spec.mode != "serve":
+        action = f"run mode {spec.mode!r}"
+        raise EngineRefused(action, None, "this runner has mode serve only")
+    if spec.limits.gpus:
+        action = f"give a container {spec.limits.gpus} GPUs"
+        raise EngineRefused(action, None, "this runner has none")
+    if spec.limits.cpus > len(cpus):
+        action = f"give a container {spec.limits.cpus:g} CPUs"
+        raise EngineRefused(action, None, f"its slot has {len(cpus)}; run with fewer slots")
+
+
+def _check_engine(host: Host) -> dict[str, Any]:
+    """Return what the manifest keeps of the engine.
+
+    Raises:
+        EngineRefused: It runs without a seccomp profile, or does not know the runtime.
+    """
+    about = host.engine.describe()
+    options = " ".join(about.get("SecurityOptions") or ())
+    if "seccomp" not in options or "unconfined" in options:
+        action = "filter system calls"
+        raise EngineRefused(action, None, "its default seccomp profile is off")
+    if about["Runtimes"] and host.runtime not in about["Runtimes"]:
+        action = f"use runtime {host.runtime!r}"
+        raise EngineRefused(action, None, f"it has {', '.join(about['Runtimes'])}")
+    return about
+
+
+def _launcher(spec: AttemptSpec, host: Host, images: BlobSource, stage: Stage, cpus: tuple[int, ...]) -> Launcher:
+    facts = host.engine.image(spec.image_id)
+    if facts is None:
+        facts = host.engine.ensure_image(spec.image_id, _archive(images, spec.image))
+    policy = SandboxPolicy(
+        spec.limits, runtime=host.runtime, cgroup_parent=host.cgroup_parent, volumes=volumes_to_cover(facts.volumes)
+    )
+
+    def place() -> Placement:
+        return Placement.fresh(
+            cpus=cpus, input_source=str(stage.input), runner_id=host.runner_id, attempt_id=spec.attempt_id
+        )
+
+    return Launcher(host.engine, policy, facts.image_id, place)
+
+
+def _archive(images: BlobSource, ref: BlobRef) -> Path:
+    try:
+        return images.local_path(ref)
+    except Exception as error:
+        # A blob store has errors of its own, of which this package knows nothing.
+        msg = f"Image archive {ref.sha256} cannot be fetched: {error}"
+        raise ImageUnavailable(msg) from error
+
+
+def _store(results: ResultSink, written: Path) -> BlobRef:
+    try:
+        return results.put_file(written)
+    except OSError as error:
+        msg = f"The output cannot be stored: {error}"
+        raise RunnerFault(msg) from error
+
+
+def _write_line(file: IO[bytes], result: CaseResult) -> None:
+    answer = None if result.answer is None else base64.b64encode(result.answer).decode()
+    line = {
+        "case": result.case,
+        "outcome": result.outcome,
+        "latency_seconds": result.latency_seconds,
+        "answer_base64": answer,
+        "detail": result.detail,
+    }
+    file.write(json.dumps(line).encode() + b"\n")
+
+
+def _receipt(spec: AttemptSpec, facts: _Facts, output: BlobRef | None, fault: str | None) -> Receipt:
+    return Receipt(
+        attempt_id=spec.attempt_id,
+        shard_id=spec.shard_id,
+        image_id=spec.image_id,
+        host=socket.gethostname(),
+        output=output,
+        host_fault=fault,
+        started_at=facts.started_at,
+        ended_at=datetime.now(UTC).isoformat(),
+        startup_seconds=facts.run.startup_seconds,
+        run_seconds=facts.run_seconds,
+        containers_started=len(facts.run.containers),
+        policy_digest=facts.policy_digest,
+        manifest={
+            "sandbox": facts.run.sandbox,
+            "engine": facts.engine,
+            "containers": [asdict(each) for each in facts.run.containers],
+        },
+    )
+
+
+def reap(host: Host, *, alive: frozenset[str] = frozenset()) -> list[str]:
+    """Remove the containers and staging folders of this runner's attempts that are not alive.
+
+    Args:
+        host: The engine and folders to look through.
+        alive: Ids of attempts that are running now.
+
+    Returns:
+        The attempts that something was removed of, sorted.
+
+    Raises:
+        RunnerFault: The engine does not answer, or something cannot be removed.
+    """
+    reaped: set[str] = set()
+    for container, labels in host.engine.containers_of(host.runner_id).items():
+        attempt = labels.get(ATTEMPT_LABEL, "")
+        if attempt not in alive:
+            host.engine.kill(container)
+            host.engine.remove(container)
+            reaped.add(attempt)
+    for folder in _folders(host.runs_root / host.runner_id):
+        if folder.name not in alive:
+            remove_folder(folder)
+            reaped.add(folder.name)
+    return sorted(reaped)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    return iter(sorted(root.iterdir()) if root.is_dir() else ())
