@@ -16,15 +16,11 @@ from arena.store.tables import (
     Evaluation,
     EvaluationState,
     Submission,
-    SubmissionState,
-    Vendor,
 )
 
 __all__ = [
     "case_sets",
     "challenge_slugs",
-    "find_algorithm",
-    "find_vendor",
     "newest_case_set",
     "newest_version",
     "submission_times",
@@ -55,21 +51,10 @@ def case_sets(session: Session, slug: str | None = None) -> Sequence[CaseSet]:
     return session.exec(query.order_by(col(CaseSet.challenge_slug), col(CaseSet.name))).all()
 
 
-def find_vendor(session: Session, code: str) -> Vendor | None:
-    """Return a vendor by code."""
-    return session.get(Vendor, code)
-
-
-def find_algorithm(session: Session, vendor_code: str, name: str) -> Algorithm | None:
-    """Return a vendor's algorithm by its name."""
-    query = select(Algorithm).where(Algorithm.vendor_code == vendor_code, Algorithm.name == name)
-    return session.exec(query).first()
-
-
 def submission_times(session: Session, *, slug: str, phase: str, vendor_code: str) -> list[datetime]:
     """Return when a vendor made the submissions that count against its quota in a phase, the earliest first.
 
-    Refused and withdrawn ones do not count, nor one whose evaluation is held: that is the host's fault.
+    One whose evaluation is held does not count: that is the host's fault. A withdrawn one does, for its score was seen.
     """
     held = (
         select(Evaluation.code)
@@ -87,7 +72,6 @@ def submission_times(session: Session, *, slug: str, phase: str, vendor_code: st
             Algorithm.vendor_code == vendor_code,
             Submission.challenge_slug == slug,
             Submission.phase == phase,
-            Submission.state == SubmissionState.ACCEPTED,
             ~held,
         )
     )

@@ -1,0 +1,1 @@
+"""What a vendor hands in: an image archive, checked before anything is stored or loaded."""
