@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlmodel import Session
@@ -154,7 +154,7 @@ class Publisher:
             missing=facts.declaration.missing,
             alpha=facts.declaration.ranking.alpha,
             entries=tuple(entries),
-            pairs=tuple(Pair(**pair) for pair in ranked.pairs) if finest else (),
+            pairs=tuple(Pair(**asdict(pair)) for pair in ranked.pairs) if finest else (),
         )
 
 

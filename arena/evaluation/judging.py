@@ -1,3 +1,192 @@
-"""What the scoring child does: a record out of accepted outputs, a scorecard out of a record and its references."""
+"""What the scoring child does: a record out of accepted outputs, a scorecard out of a record and its references.
+
+Only these functions read references, and they run in a process that starts no container and answers no request.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arena.blobs import BlobStore
+from arena.challenge.schema import Declaration
+from arena.errors import ScoringRefused
+from arena.evaluation.answers import LEVELS
+from arena.evaluation.record import JudgedCase, Record, ShardLines, read_shard, read_table, timed_out, write_record
+from arena.scoring import estimates
+from arena.scoring.evaluate import EvaluationScores, FindingScores
+from arena.scoring.evaluate import score_evaluation as compute_scores
+from arena.scoring.inputs import ScoringInputs
+from arena.scoring.levels import MISSING_LEVEL, patient_codes
+from arena.store import documents
+from arena.vault.references import References, read_references
+from runners.values import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RecordJob:
+    """Accepted outputs of an evaluation; `rerun` holds second tries of timed-out cases."""
+
+    results_root: str
+    findings: tuple[str, ...]
+    main: tuple[ShardLines, ...]
+    rerun: tuple[ShardLines, ...]
+
+
+def record_evaluation(job: RecordJob) -> Record | tuple[str, ...]:
+    """Write the record, or return the cases that timed out and have not been tried a second time."""
+    results = BlobStore(job.results_root)
+    if not job.rerun:
+        late = tuple(name for shard in job.main for name in timed_out(results, shard))
+        if late:
+            return late
+
+    def read(shards: Sequence[ShardLines]) -> list[JudgedCase]:
+        return [judged for shard in shards for judged in read_shard(results, shard, job.findings)]
+
+    return write_record(results, read(job.main), read(job.rerun), job.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreJob:
+    """A record, the references it is compared with, and the rules that it is judged by."""
+
+    evaluation: str
+    challenge: str
+    phase: str
+    declaration: dict[str, Any]
+    judging_digest: str
+    case_set_digest: str
+    references_root: str
+    references_sha256: str
+    results_root: str
+    cases_sha256: str
+    predictions_sha256: str
+
+
+def score_evaluation(job: ScoreJob) -> bytes:
+    """Return the scorecard's document as JSON bytes; equal jobs give equal bytes.
+
+    Raises:
+        ScoringRefused: A case was not run, or the record's cases are not the references'.
+        BlobCorrupt: A stored file is missing or damaged.
+    """
+    declaration = Declaration.model_validate(job.declaration)
+    references = load_references(job.references_root, job.references_sha256, declaration)
+    results = BlobStore(job.results_root)
+    cases = read_table(results, job.cases_sha256)
+    cases = cases.filter(pc.field("counts")).sort_by("case")
+    if tuple(cases["case"].to_pylist()) != references.cases:
+        raise ScoringRefused(evaluation=job.evaluation, reason="its cases are not those of the references")
+    outcomes = tuple(Outcome(outcome) for outcome in cases["outcome"].to_pylist())
+    if Outcome.NOT_RUN in outcomes:
+        raise ScoringRefused(evaluation=job.evaluation, reason="the host has not run every case")
+    inputs = scoring_inputs(
+        declaration,
+        references,
+        read_table(results, job.predictions_sha256),
+        outcomes,
+        tuple(cases["latency_seconds"].to_pylist()),
+    )
+    return _document(job, compute_scores(inputs)).model_dump_json(indent=1).encode()
+
+
+def load_references(root: str, sha256: str, declaration: Declaration) -> References:
+    """Read a case set's references, verified by their digest."""
+    return read_references(BlobStore(root).get(sha256), [finding.code for finding in declaration.findings])
+
+
+def scoring_inputs(
+    declaration: Declaration,
+    references: References,
+    predictions: pa.Table,
+    outcomes: tuple[Outcome, ...] | None = None,
+    latency_seconds: tuple[float | None, ...] | None = None,
+) -> ScoringInputs:
+    """Line predictions up with references; without outcomes, a case is `ok` where it has predictions."""
+    codes = tuple(finding.code for finding in declaration.findings)
+    levels = _levels(references.cases, codes, predictions)
+    if outcomes is None:
+        outcomes = tuple(Outcome.OK if level >= 0 else Outcome.NO_ANSWER for level in levels[:, 0].tolist())
+    return ScoringInputs(
+        findings=codes,
+        thresholds=tuple(round(finding.threshold * LEVELS) for finding in declaration.findings),
+        levels=levels,
+        labels=references.labels,
+        patients=patient_codes(references.patients),
+        outcomes=outcomes,
+        latency_seconds=latency_seconds or (None,) * len(outcomes),
+        missing=declaration.missing,
+        min_per_class=declaration.min_per_class,
+    )
+
+
+def _levels(
+    cases: Sequence[str], findings: Sequence[str], predictions: pa.Table
+) -> np.ndarray[Any, np.dtype[np.int32]]:
+    levels = np.full((len(cases), len(findings)), MISSING_LEVEL, dtype=np.int32)
+    rows = pc.index_in(predictions["case"], pa.array(cases, pa.string())).to_numpy()
+    columns = pc.index_in(predictions["finding"], pa.array(findings, pa.string())).to_numpy()
+    levels[rows, columns] = predictions["level"].to_numpy()
+    return levels
+
+
+def _document(job: ScoreJob, scores: EvaluationScores) -> documents.ScorecardDocument:
+    return documents.ScorecardDocument(
+        evaluation=job.evaluation,
+        challenge=job.challenge,
+        phase=job.phase,
+        case_set_digest=job.case_set_digest,
+        references_digest=job.references_sha256,
+        predictions_sha256=job.predictions_sha256,
+        judging_digest=job.judging_digest,
+        scorer_version=scores.scorer_version,
+        missing=scores.missing.value,
+        n_cases=scores.n_cases,
+        n_patients=scores.n_patients,
+        macro=_estimate(scores.macro),
+        macro_half=_estimate(scores.macro_half),
+        macro_exclude_case=_estimate(scores.macro_exclude_case),
+        findings=tuple(_finding(finding) for finding in scores.findings),
+        latency=documents.Latency(
+            median_seconds=scores.latency.median_seconds, p95_seconds=scores.latency.p95_seconds, n=scores.latency.n
+        ),
+        outcomes={outcome: count for outcome, count in scores.outcomes.items() if count},
+    )
+
+
+def _finding(scores: FindingScores) -> documents.FindingScores:
+    curve = scores.curve
+    return documents.FindingScores(
+        finding=scores.finding,
+        in_macro=scores.in_macro,
+        auc=_estimate(scores.auc),
+        auc_half=_estimate(scores.auc_half),
+        auc_exclude_case=_estimate(scores.auc_exclude_case),
+        sensitivity=_estimate(scores.sensitivity),
+        specificity=_estimate(scores.specificity),
+        ppv=_estimate(scores.ppv),
+        npv=_estimate(scores.npv),
+        brier=_estimate(scores.brier),
+        threshold=scores.threshold / LEVELS,
+        curve=None
+        if curve is None
+        else documents.RocCurve(fpr=curve.fpr, tpr=curve.tpr, tpr_low=curve.tpr_low, tpr_high=curve.tpr_high),
+    )
+
+
+def _estimate(estimate: estimates.Estimate) -> documents.Estimate:
+    return documents.Estimate(
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        n=estimate.n,
+        n_positive=estimate.n_positive,
+        method=estimate.method.value,
+        reason=None if estimate.reason is None else estimate.reason.value,
+    )

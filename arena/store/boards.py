@@ -67,11 +67,10 @@ def scored(
 ) -> list[Scored]:
     """Return the scored evaluations of a phase that may share a leaderboard, oldest submission first."""
     rows = session.exec(
-        select(Evaluation, Submission, Algorithm, Vendor, Scorecard)
+        select(Evaluation, Submission, Algorithm, Scorecard)
         .where(
             Evaluation.submission_code == Submission.code,
             Submission.algorithm_code == Algorithm.code,
-            Algorithm.vendor_code == Vendor.code,
             Scorecard.evaluation_code == Evaluation.code,
             Submission.challenge_slug == slug,
             Submission.state == SubmissionState.ACCEPTED,
@@ -83,7 +82,10 @@ def scored(
         )
         .order_by(col(Submission.submitted_at), col(Submission.code))
     )
-    return [Scored(*row) for row in rows]
+    return [
+        Scored(evaluation, submission, algorithm, session.get_one(Vendor, algorithm.vendor_code), scorecard)
+        for evaluation, submission, algorithm, scorecard in rows
+    ]
 
 
 def unsettled(session: Session, slug: str, phase: str) -> int:
