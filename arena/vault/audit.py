@@ -1,0 +1,171 @@
+"""What is wrong or weak about an imported case set, as data: for `arena challenge check` and for tests.
+
+The stored archives are read again, so that the promise about headers is checked on what containers get, not on what
+the import meant to write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from arena.blobs import BlobStore
+from arena.store.tables import Case, CaseSet
+from arena.vault.dicom import parsing
+from arena.vault.headers import EMPTIED, visible_keywords
+
+#: Below this many cases, or this share of a class, a published AUC is wide (docs/organisers.md).
+FEW_CASES = 400
+SMALL_SHARE = 0.10
+
+_EXAMPLES = 5
+
+
+class Severity(StrEnum):
+    """ERROR: the set must not be used. WARNING: it may, and its numbers will say less. NOTE: good to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Concern(StrEnum):
+    """What can be found."""
+
+    UNPUBLISHED_ELEMENT = "unpublished_element"
+    IDENTITY_LEFT = "identity_left"
+    REPEATED_IMAGE = "repeated_image"
+    FEW_CASES = "few_cases"
+    SMALL_CLASS = "small_class"
+    TOO_FEW_PATIENTS = "too_few_patients"
+    UNKNOWN_LABELS = "unknown_labels"
+    SHARED_PATIENTS = "shared_patients"
+    MISSING_ATTRIBUTES = "missing_attributes"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFinding:
+    """One finding: what, how bad, how many, and up to five examples (opaque names, keywords, finding codes)."""
+
+    concern: Concern
+    severity: Severity
+    text: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+def audit_case_set(
+    case_set: CaseSet,
+    cases: Sequence[Case],
+    *,
+    studies: BlobStore,
+    headers: Collection[str] = (),
+    min_per_class: int,
+) -> tuple[AuditFinding, ...]:
+    """Return what is wrong or weak about an imported case set, worst first.
+
+    Args:
+        case_set: The set's row.
+        cases: Its cases.
+        studies: Blob root of studies.
+        headers: Keywords that the challenge shows besides the published list.
+        min_per_class: Patients with and without a finding that a published number needs.
+
+    Raises:
+        BlobCorrupt: A study is missing or damaged.
+    """
+    found = [
+        *_archives(cases, studies, visible_keywords(headers), frozenset(headers)),
+        *_sizes(case_set),
+        *_classes(case_set, min_per_class),
+        *_patients(case_set, cases),
+        *_attributes(cases),
+    ]
+    order = list(Severity)
+    return tuple(sorted(found, key=lambda f: order.index(f.severity)))
+
+
+def _finding(concern: Concern, severity: Severity, text: str, examples: Sequence[str]) -> Iterator[AuditFinding]:
+    if examples:
+        shown = tuple(examples[:_EXAMPLES])
+        yield AuditFinding(concern, severity, text.format(n=len(examples)), len(examples), shown)
+
+
+def _archives(
+    cases: Sequence[Case], studies: BlobStore, visible: frozenset[str], headers: frozenset[str]
+) -> Iterator[AuditFinding]:
+    unpublished: Counter[str] = Counter()
+    identity: Counter[str] = Counter()
+    images: dict[str, str] = {}
+    repeated = []
+    for case in cases:
+        for dataset in _datasets(studies.get(case.study_sha256), case.name):
+            unpublished.update(e.keyword or str(e.tag) for e in dataset if e.keyword not in visible)
+            identity.update(k for k in EMPTIED if k not in headers and str(dataset.get(k) or ""))
+            pixels = bytes(dataset.PixelData)
+            shape = f"{dataset.Rows} {dataset.Columns} {dataset.BitsAllocated} "
+            digest = hashlib.sha256(shape.encode() + pixels).hexdigest()
+            other = images.setdefault(digest, case.name)
+            if other != case.name and len(set(pixels)) > 1:
+                repeated.append(f"{other} = {case.name}")
+    text = "{n} elements stand in stored studies and not in the published list"
+    yield from _finding(Concern.UNPUBLISHED_ELEMENT, Severity.ERROR, text, sorted(unpublished))
+    text = "{n} elements that must be empty have a value"
+    yield from _finding(Concern.IDENTITY_LEFT, Severity.ERROR, text, sorted(identity))
+    text = "{n} pairs of cases share an image, pixel for pixel"
+    yield from _finding(Concern.REPEATED_IMAGE, Severity.ERROR, text, repeated)
+
+
+def _datasets(archive: bytes, case: str) -> Iterator[Dataset]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        for member in members:
+            stream = members.extractfile(member)
+            if stream is not None:
+                with parsing(f"{case}/{member.name}"):
+                    dataset = dcmread(io.BytesIO(stream.read()))
+                yield dataset
+
+
+def _sizes(case_set: CaseSet) -> Iterator[AuditFinding]:
+    if case_set.n_cases < FEW_CASES and case_set.split != "sample":
+        text = f"{case_set.n_cases} cases; from {FEW_CASES} on intervals are narrow enough to tell products apart"
+        yield AuditFinding(Concern.FEW_CASES, Severity.WARNING, text, case_set.n_cases)
+
+
+def _classes(case_set: CaseSet, min_per_class: int) -> Iterator[AuditFinding]:
+    small, too_few, unknown = [], [], []
+    for code, counts in case_set.counts.items():
+        known = counts["positive"] + counts["negative"]
+        if known and min(counts["positive"], counts["negative"]) < SMALL_SHARE * known:
+            small.append(code)
+        if min(counts["positive_patients"], counts["negative_patients"]) < min_per_class:
+            too_few.append(code)
+        if counts["unknown"]:
+            unknown.append(code)
+    text = f"{{n}} findings have fewer than {min_per_class} patients with or without them: no number is published"
+    yield from _finding(Concern.TOO_FEW_PATIENTS, Severity.WARNING, text, too_few)
+    text = f"{{n}} findings have less than {SMALL_SHARE:.0%} of the known labels in one class"
+    yield from _finding(Concern.SMALL_CLASS, Severity.WARNING, text, small)
+    text = "{n} findings have cases with an unknown label; those cases do not count for them"
+    yield from _finding(Concern.UNKNOWN_LABELS, Severity.NOTE, text, unknown)
+
+
+def _patients(case_set: CaseSet, cases: Sequence[Case]) -> Iterator[AuditFinding]:
+    several = [patient for patient, count in sorted(Counter(c.patient_key for c in cases).items()) if count > 1]
+    text = f"{{n}} of {case_set.n_patients} patients have several studies; intervals are computed by patient"
+    yield from _finding(Concern.SHARED_PATIENTS, Severity.NOTE, text, several)
+
+
+def _attributes(cases: Sequence[Case]) -> Iterator[AuditFinding]:
+    names = ("sex", "age_years", "site", "manufacturer")
+    missing = [name for name in names if all(getattr(case, name) is None for case in cases)]
+    text = "{n} attributes are known of no case, so there are no subgroups by them"
+    yield from _finding(Concern.MISSING_ATTRIBUTES, Severity.NOTE, text, missing)
