@@ -1,0 +1,1 @@
+"""The HTTP doors beside the interactive board: JSON and CSV, and pages that need no JavaScript."""

@@ -146,3 +146,9 @@ def _roc_shape(language: Language) -> Spec:
 def _bare(spec: Spec) -> Spec:
     # Altair's defaults carry a configuration of its own; the page's theme supplies one. `$schema` names a foreign host.
     return {key: value for key, value in spec.items() if key not in {"config", "$schema"}}
+
+
+def warm(language: Language) -> None:
+    """Build the shapes of a language now: the first reader should not wait for Altair."""
+    _forest_shape(language)
+    _roc_shape(language)

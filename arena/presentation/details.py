@@ -93,7 +93,7 @@ class QueueView:
 
 @dataclass(frozen=True, slots=True)
 class RulesView:
-    """The rules of a challenge by its newest version; `body` is HTML made from the organiser's text without raw HTML."""
+    """The rules of a challenge by its newest version; `body` is HTML made from the organiser's Markdown."""
 
     challenge: str
     version: str
@@ -182,13 +182,13 @@ def rules_view(challenge: ChallengeFacts, words: Words) -> RulesView:
 
 
 def rules_html(markdown: str) -> str:
-    """Turn the organiser's rules into HTML: no raw HTML and no images, so that nothing foreign is loaded or run.
+    r"""Turn the organiser's rules into HTML: no raw HTML and no images, so that nothing foreign is loaded or run.
 
     Example:
         >>> rules_html("**Yes** <b>no</b> ![x](http://example.org/x.png)")
-        '<p><strong>Yes</strong> &lt;b&gt;no&lt;/b&gt; !<a href="http://example.org/x.png">x</a></p>\\n'
+        '<p><strong>Yes</strong> &lt;b&gt;no&lt;/b&gt; !<a href="http://example.org/x.png">x</a></p>\n'
     """
-    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(markdown)
+    return str(MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(markdown))
 
 
 def _standing(phase: PhaseFacts, entry: EntryRecord, words: Words, board_path: str) -> StandingView:

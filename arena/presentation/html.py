@@ -52,28 +52,25 @@ def rules_page_html(view: RulesView, words: Words) -> str:
 
 def empty_html(title: str, next_step: str = "") -> str:
     """Return an empty state: what is so, and what to do."""
-    return str(
-        Markup('<div class="ar-empty"><p><strong>{}</strong></p><p>{}</p></div>').format(title, next_step)  # noqa: S704
-    )
+    return str(Markup('<div class="ar-empty"><p><strong>{}</strong></p><p>{}</p></div>').format(title, next_step))
 
 
 def title_html(title: str) -> str:
     """Return a page's title."""
-    return str(Markup('<header class="ar-head"><h1>{}</h1></header>').format(title))  # noqa: S704
+    return str(Markup('<header class="ar-head"><h1>{}</h1></header>').format(title))
 
 
 def note_html(note: str) -> str:
     """Return a quiet line under something."""
-    return str(Markup('<p class="ar-note">{}</p>').format(note))  # noqa: S704
+    return str(Markup('<p class="ar-note">{}</p>').format(note))
 
 
 def links_html(links: list[tuple[str, str]]) -> str:
     """Return a line of links, each a text and an address of this site."""
     anchors = Markup("").join(
-        Markup('<a href="{}" target="_self">{}</a>').format(address, label)  # noqa: S704
-        for label, address in links
+        Markup('<a href="{}" target="_self">{}</a>').format(address, label) for label, address in links
     )
-    return str(Markup('<p class="ar-footer">{}</p>').format(anchors))  # noqa: S704
+    return str(Markup('<p class="ar-footer">{}</p>').format(anchors))
 
 
 def page_html(**context: object) -> str:

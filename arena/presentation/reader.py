@@ -168,7 +168,7 @@ class Reader:
         return EntryFacts(challenge, submission, tuple(phases), tuple(history))
 
     def queue(self, challenge: ChallengeFacts) -> list[EvaluationRow]:
-        """Return what waits and runs, in queue order, and what ended within the last hour."""
+        """Return what waits and runs, in queue order, and what was scored within the last hour."""
         with self._store.read() as session:
             return reading.queue(session, challenge.slug, ended_after=self.now() - _SHOWN_AFTER_END)
 
@@ -193,3 +193,12 @@ def _stand(phase: Phase, status: PhaseStatus, *, published: bool) -> Stand:
     if status.state is PhaseState.CLOSED and phase.follows is not None and not published:
         return Stand.EVALUATING
     return Stand(status.state.value)
+
+
+def default_phase(phases: list[PhaseFacts]) -> PhaseFacts:
+    """Return the phase that a reader wants first: the open one, else the newest with results, else the first."""
+    for phase in phases:
+        if phase.stand is Stand.OPEN:
+            return phase
+    with_results = [phase for phase in phases if phase.record is not None]
+    return max(with_results, key=lambda phase: phase.status.closes_at) if with_results else phases[0]

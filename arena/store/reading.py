@@ -119,7 +119,7 @@ def evaluations_of_algorithm(session: Session, algorithm: str, challenge: str) -
 
 
 def queue(session: Session, challenge: str, *, ended_after: datetime) -> list[EvaluationRow]:
-    """Return the evaluations of a challenge under way, in queue order, and those ended after a time."""
+    """Return the evaluations of a challenge under way or held, in queue order, and those scored after a time."""
     found = session.exec(
         select(Evaluation, Submission, Algorithm, Vendor)
         .join(Submission, col(Evaluation.submission_code) == Submission.code)
@@ -128,7 +128,7 @@ def queue(session: Session, challenge: str, *, ended_after: datetime) -> list[Ev
         .where(
             Submission.challenge_slug == challenge,
             or_(
-                col(Evaluation.state).not_in([EvaluationState.SCORED, EvaluationState.HELD]),
+                col(Evaluation.state) != EvaluationState.SCORED,
                 col(Evaluation.ended_at) >= ended_after,
             ),
         )
