@@ -42,8 +42,8 @@ def errors_page() -> str:
             "# Errors",
             "",
             MADE,
-            "Every error that Arena raises on purpose has a code that stays. A program goes by the code, the HTTP status",
-            "or the exit code of a command; the message is for people. Words in braces stand for the facts of the case.",
+            "Every error that Arena raises on purpose has a code that stays. A program goes by the code, the HTTP",
+            "status or the exit code of a command; the message is for people. Words in braces stand for facts.",
             "",
             "| code | class | message | HTTP | exit |",
             "| --- | --- | --- | --- | --- |",
@@ -61,9 +61,7 @@ def settings_page() -> str:
     """Make the table of settings: variable, type, default, meaning, and whether the public server gets it."""
     rows = []
     for name, field in Settings.model_fields.items():
-        default = (
-            "required" if field.default is PydanticUndefined else "" if field.default is None else f"`{field.default}`"
-        )
+        default = "" if field.default is None else f"`{field.default}`"
         kind = getattr(field.annotation, "__name__", None)
         if kind in {None, "UnionType", "Union", "Optional"}:
             kind = str(field.annotation).replace("pathlib._local.", "").replace("pathlib.", "").replace(" | None", "")
@@ -74,8 +72,8 @@ def settings_page() -> str:
             "# Settings",
             "",
             MADE,
-            "Each is read once, when a program starts, from the environment. The last column tells which the public server",
-            "reads; the others lead to studies, references or the engine, and a server has no use for them.",
+            "Each is read once, when a program starts, from the environment. The last column tells which the public",
+            "server reads; the others lead to studies, references or the engine, and a server has no use for them.",
             "",
             "| variable | type | default | meaning | server |",
             "| --- | --- | --- | --- | --- |",
