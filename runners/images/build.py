@@ -20,7 +20,7 @@ def build_image(engine: Engine, folder: Path, tag: str, base: str) -> str:
 
     Args:
         engine: Where to build it.
-        folder: Holds a Dockerfile that begins with `ARG BASE` and `FROM ${BASE}`. Symbolic links in it are followed,
+        folder: Holds a Dockerfile that begins with `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}`. Links in it are followed,
             so that a folder can share files with others.
         tag: The image's name.
         base: The image that it is built on; must be there already, as nothing is fetched.
@@ -38,7 +38,7 @@ def build_image(engine: Engine, folder: Path, tag: str, base: str) -> str:
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as context:
         pack(folder, context)
         context.seek(0)
-        return engine.build(context, tag=tag, arguments={"BASE": base})
+        return engine.build(context, tag=tag, arguments={"BASE_IMAGE": base})
 
 
 def build_from_files(engine: Engine, files: Mapping[str, bytes], tag: str, base: str) -> str:
@@ -48,7 +48,7 @@ def build_from_files(engine: Engine, files: Mapping[str, bytes], tag: str, base:
         for name in sorted(files):
             _add(archive, name, len(files[name]), io.BytesIO(files[name]), executable=False)
     context.seek(0)
-    return engine.build(context, tag=tag, arguments={"BASE": base})
+    return engine.build(context, tag=tag, arguments={"BASE_IMAGE": base})
 
 
 def pack(folder: Path, target: IO[bytes]) -> None:
