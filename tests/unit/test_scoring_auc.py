@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
@@ -45,6 +45,7 @@ def table(column: Column) -> NDArray[np.float64]:
     return scored.table
 
 
+@settings(deadline=None)
 @given(rated)
 def test_the_auc_is_the_share_of_rightly_ordered_pairs(rows: list[tuple[int, bool]]) -> None:
     scores, positive = split(rows)
@@ -54,12 +55,14 @@ def test_the_auc_is_the_share_of_rightly_ordered_pairs(rows: list[tuple[int, boo
     assert exact(column_of(scores, positive)) == sum(pairs, Fraction(0)) / len(pairs)
 
 
+@settings(deadline=None)
 @given(rated)
 def test_scikit_learn_agrees(rows: list[tuple[int, bool]]) -> None:
     scores, positive = split(rows)
     assert float(exact(column_of(scores, positive))) == pytest.approx(roc_auc_score(positive, scores), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(rated)
 def test_a_monotone_map_of_scores_changes_nothing(rows: list[tuple[int, bool]]) -> None:
     scores, positive = split(rows)
@@ -68,6 +71,7 @@ def test_a_monotone_map_of_scores_changes_nothing(rows: list[tuple[int, bool]]) 
     assert column_variance(column, table(column)) == column_variance(mapped, table(mapped))
 
 
+@settings(deadline=None)
 @given(rated)
 def test_flipped_labels_give_the_complement(rows: list[tuple[int, bool]]) -> None:
     scores, positive = split(rows)
@@ -76,6 +80,7 @@ def test_flipped_labels_give_the_complement(rows: list[tuple[int, bool]]) -> Non
     assert column_variance(flipped, table(flipped)) == pytest.approx(column_variance(column, table(column)), rel=1e-12)
 
 
+@settings(deadline=None)
 @given(rated, st.randoms())
 def test_the_order_of_cases_cannot_matter(rows: list[tuple[int, bool]], random: object) -> None:
     scores, positive = split(rows)
@@ -84,6 +89,7 @@ def test_the_order_of_cases_cannot_matter(rows: list[tuple[int, bool]], random: 
     assert exact(column_of(scores[order], positive[order])) == exact(column_of(scores, positive))
 
 
+@settings(deadline=None)
 @given(rated)
 def test_the_variance_is_delongs_with_one_study_per_patient(rows: list[tuple[int, bool]]) -> None:
     scores, positive = split(rows)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.scoring.levels import dense_levels, patient_codes, quantise, quantise_all
@@ -45,6 +45,7 @@ def test_an_array_with_one_bad_value_is_refused(bad: float) -> None:
         quantise(bad)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.floats(0, 1), st.integers(0, 100_000).map(lambda i: i / 100_000)), max_size=30))
 def test_an_array_is_rounded_like_its_elements(values: list[float]) -> None:
     assert quantise_all(np.array(values)).tolist() == [quantise(value) for value in values]
