@@ -1,0 +1,184 @@
+"""`arena leaderboard`: the newest published document of a phase, as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Annotated
+
+import typer
+
+from arena.blobs import BlobStore
+from arena.challenge.opening import version_in_force
+from arena.challenge.phases import PhaseState, phase_status
+from arena.challenge.schema import Declaration
+from arena.cli.output import print_table, shown_time
+from arena.errors import NotFound
+from arena.settings import ReaderSettings
+from arena.store import reading
+from arena.store.documents import Disclosure, Entry, Estimate, LeaderboardDocument
+from arena.store.session import Store
+from arena.wiring import utc_now
+from runners.values import Outcome
+
+_CSV_COLUMNS = [
+    "rank",
+    "rank_low",
+    "rank_high",
+    "vendor",
+    "algorithm",
+    "submission",
+    "macro_auc",
+    "macro_auc_low",
+    "macro_auc_high",
+    "n",
+    "latency_median_seconds",
+    "latency_p95_seconds",
+    *(f"cases_{outcome.value}" for outcome in Outcome),
+    "image_id",
+    "submitted_at",
+    "evaluated_at",
+]
+
+
+def leaderboard(
+    challenge: Annotated[str, typer.Argument(help="The challenge's slug.")],
+    *,
+    phase: Annotated[
+        str | None, typer.Option("--phase", help="By default the open phase, else the last one with a leaderboard.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the published document.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print one line an entry.")] = False,
+) -> None:
+    """Show a phase's newest published leaderboard. It holds what the public may know now, and nothing more.
+
+    Examples:
+        arena leaderboard chest-phantom
+
+        arena leaderboard chest-phantom --phase final --csv > final.csv
+    """
+    if as_json and as_csv:
+        raise typer.BadParameter("choose one of --json and --csv", param_hint="--json / --csv")
+    settings = ReaderSettings()
+    store = Store(settings.database)
+    store.check()
+    public = BlobStore(settings.public_root)
+    declaration = Declaration.model_validate(version_in_force(store, challenge, utc_now()).declaration)
+    name = phase or _default_phase(store, declaration)
+    document = _newest(store, public, declaration, name)
+    if document is None:
+        _say_empty(declaration, name, as_json=as_json, as_csv=as_csv)
+    elif as_json:
+        typer.echo(document.model_dump_json(indent=2))
+    elif as_csv:
+        typer.echo(to_csv(document), nl=False)
+    else:
+        print_leaderboard(document)
+
+
+def print_leaderboard(document: LeaderboardDocument) -> None:
+    """Print a leaderboard as a table with a line on what it rests on."""
+    columns = ["rank", "vendor", "algorithm", "macro AUC (95 %)", "n", "latency median / p95", "outcomes"]
+    rows = [
+        [
+            _rank(entry),
+            entry.vendor_name,
+            entry.algorithm_name,
+            _estimate(entry.macro, document.disclosure),
+            str(entry.macro.n),
+            _latency(entry),
+            _outcomes(entry),
+        ]
+        for entry in document.entries
+    ]
+    print_table(f"{document.challenge} · {document.phase}", columns, rows, right=frozenset({"n"}))
+    typer.echo(
+        f"{document.n_cases} cases of {document.n_patients} patients in set {document.case_set} "
+        f"({document.case_set_digest[:12]}); revision {document.revision} of {shown_time(document.as_of)}."
+    )
+    typer.echo("Entries that share a rank do not differ significantly; a range says which ranks are possible.")
+
+
+def to_csv(document: LeaderboardDocument) -> str:
+    """Return one line an entry; what has no value is empty."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_CSV_COLUMNS)
+    for entry in document.entries:
+        writer.writerow(
+            [
+                *(entry.rank, entry.rank_low, entry.rank_high),
+                *(entry.vendor, entry.algorithm, entry.submission),
+                *(entry.macro.value, entry.macro.low, entry.macro.high, entry.macro.n),
+                *(entry.latency.median_seconds, entry.latency.p95_seconds),
+                *(entry.outcomes.get(outcome, 0) for outcome in Outcome),
+                *(entry.image_id, entry.submitted_at.isoformat(), entry.evaluated_at.isoformat()),
+            ]
+        )
+    return buffer.getvalue()
+
+
+def _default_phase(store: Store, declaration: Declaration) -> str:
+    now = utc_now()
+    with store.read() as session:
+        published = [
+            phase.name
+            for phase in declaration.phases
+            if reading.newest_leaderboard(session, declaration.slug, phase.name) is not None
+        ]
+    opened = [p.name for p in declaration.phases if phase_status(declaration, p.name, now).state is PhaseState.OPEN]
+    for candidates in ([name for name in opened if name in published], published[-1:], opened):
+        if candidates:
+            return candidates[0]
+    return declaration.phases[0].name
+
+
+def _newest(store: Store, public: BlobStore, declaration: Declaration, phase: str) -> LeaderboardDocument | None:
+    if declaration.phase(phase) is None:
+        raise NotFound(kind=f'phase of challenge "{declaration.slug}"', code_given=phase)
+    with store.read() as session:
+        row = reading.newest_leaderboard(session, declaration.slug, phase)
+    return None if row is None else LeaderboardDocument.model_validate_json(public.get(row.document_sha256))
+
+
+def _say_empty(declaration: Declaration, phase: str, *, as_json: bool, as_csv: bool) -> None:
+    status = phase_status(declaration, phase, utc_now())
+    if as_json:
+        typer.echo("null")
+    elif as_csv:
+        typer.echo(",".join(_CSV_COLUMNS))
+    else:
+        typer.echo(f'Phase "{phase}" of "{declaration.slug}" has no leaderboard yet; it is {status.state}.')
+
+
+def _rank(entry: Entry) -> str:
+    if entry.rank is None:
+        return "—"
+    if entry.rank_low is None or entry.rank_high is None or entry.rank_low == entry.rank_high:
+        return str(entry.rank)
+    return f"{entry.rank} ({entry.rank_low}–{entry.rank_high})"
+
+
+def _estimate(estimate: Estimate, disclosure: Disclosure) -> str:
+    digits = 2 if disclosure is Disclosure.OPEN else 3
+    if estimate.value is None:
+        return f"none: {estimate.reason}"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.{digits}f}"
+    return f"{estimate.value:.{digits}f} ({estimate.low:.{digits}f}–{estimate.high:.{digits}f})"
+
+
+def _latency(entry: Entry) -> str:
+    return f"{_seconds(entry.latency.median_seconds)} / {_seconds(entry.latency.p95_seconds)}"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "—"
+    return f"{value:.2g} s" if value >= 1 else f"{1000 * value:.2g} ms"
+
+
+def _outcomes(entry: Entry) -> str:
+    total = sum(entry.outcomes.values())
+    shares = [(outcome, entry.outcomes.get(outcome, 0)) for outcome in Outcome]
+    return ", ".join(f"{outcome.value} {count / total:.0%}" for outcome, count in shares if count)
