@@ -9,6 +9,8 @@ The file is read into memory under a cap, so that a length that lies finds only 
 
 from __future__ import annotations
 
+import logging
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from pydicom import dcmread
+from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -85,16 +87,25 @@ class PixelForm:
 
 @contextmanager
 def parsing(file: str) -> Iterator[None]:
-    """Turn what pydicom raises on damaged bytes into a refusal that names the file."""
+    """Turn what pydicom raises on damaged bytes into a refusal that names the file.
+
+    It is kept quiet meanwhile: its warnings and log lines quote header values, identity among them. Values that break
+    a rule of form are judged by the published list.
+    """
+    logger = logging.getLogger("pydicom")
+    disabled = logger.disabled
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a value that breaks a rule of form is judged by the published list
+        with warnings.catch_warnings(), config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            logger.disabled = True
             yield
     except RecursionError as error:
         raise refusal(file, "its sequences are nested too deeply", "Export the study again without them.") from error
     except _PARSER_ERRORS as error:
         reason = f"it is damaged ({type(error).__name__} while reading)"
         raise refusal(file, reason, "Export the study again, or remove its row from the table.") from error
+    finally:
+        logger.disabled = disabled
 
 
 def refusal(file: str, reason: str, next_step: str) -> InvalidStudy:
@@ -147,7 +158,7 @@ def read_image(content: bytes, file: str) -> Dataset:
     if syntax not in ACCEPTED_SYNTAXES:
         raise refusal(
             file,
-            f"its transfer syntax is {UID(syntax).name}; accepted: "
+            f"its transfer syntax is {_uid_name(syntax)}; accepted: "
             + " and ".join(accepted.name for accepted in ACCEPTED_SYNTAXES),
             "Decompress it, for example with `gdcmconv --raw IN OUT` or `dcmdjpeg IN OUT`.",
         )
@@ -160,8 +171,8 @@ def read_image(content: bytes, file: str) -> Dataset:
         frames = int(dataset.get("NumberOfFrames") or 1)
     if storage_class not in ACCEPTED_CLASSES:
         accepted = ", ".join(ACCEPTED_CLASSES.values())
-        found = UID(storage_class).name or "missing"
-        raise refusal(file, f"its storage class is {found}; accepted: {accepted}", "Leave it out of the study.")
+        reason = f"its storage class is {_uid_name(storage_class)}; accepted: {accepted}"
+        raise refusal(file, reason, "Leave it out of the study.")
     if annotated == "YES":
         raise refusal(file, "its header says that text is burned into the pixels", "Blank the text, then say NO there.")
     if has_table:
@@ -226,6 +237,13 @@ def clean_pixels(dataset: Dataset, form: PixelForm) -> bytes:
         values = np.left_shift(np.frombuffer(content, unsigned), spare).astype(unsigned).view(kind)
         content = np.right_shift(values, spare).astype(kind).tobytes()
     return content
+
+
+def _uid_name(uid: str) -> str:
+    """Return a UID's name for a message; damaged bytes, which may hold anything, are not repeated."""
+    if not uid:
+        return "missing"
+    return UID(uid, config.IGNORE).name if re.fullmatch(r"[0-9.]{1,64}", uid) else "unreadable"
 
 
 def _transfer_syntax(content: bytes, file: str) -> str:
