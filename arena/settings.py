@@ -18,13 +18,16 @@ class ReaderSettings(BaseSettings):
 
     home: Path = Field(default=Path(".arena"), description="Folder for all state; one absolute path on all hosts.")
     database_url: str | None = Field(
-        default=None, description="SQLAlchemy URL; by default SQLite in ARENA_HOME/arena.db. PostgreSQL: postgresql+psycopg://…"
+        default=None,
+        description="SQLAlchemy URL; by default SQLite in ARENA_HOME/arena.db. PostgreSQL: postgresql+psycopg://…",
     )
     public_documents: Path | None = Field(
         default=None, description="Blob root of published leaderboards; by default ARENA_HOME/public."
     )
     server_address: str = Field(default="127.0.0.1", description="Address that the board listens on.")
-    server_port: int = Field(default=8501, ge=0, le=65535, description="Port that the board listens on; 0 picks a free one.")
+    server_port: int = Field(
+        default=8501, ge=0, le=65535, description="Port that the board listens on; 0 picks a free one."
+    )
 
     @field_validator("home", "public_documents")
     @classmethod
@@ -45,14 +48,25 @@ class ReaderSettings(BaseSettings):
 class Settings(ReaderSettings):
     """What the worker and the organiser's commands need besides."""
 
-    vault_studies: Path | None = Field(default=None, description="Blob root of hidden studies; by default ARENA_HOME/vault/studies.")
+    vault_studies: Path | None = Field(
+        default=None, description="Blob root of hidden studies; by default ARENA_HOME/vault/studies."
+    )
     vault_references: Path | None = Field(
         default=None, description="Blob root of references, mode 0700; by default ARENA_HOME/vault/references."
     )
-    slots: int | None = Field(default=None, ge=1, description="Containers run at once; by default cores ÷ cpus of a container.")
+    slots: int | None = Field(
+        default=None, ge=1, description="Containers run at once; by default as many as the cores allow."
+    )
+    slot_cpus: int = Field(
+        default=1, ge=1, description="Cores that a container is pinned to; at least a challenge's `cpus`."
+    )
     runtime: str = Field(default="runc", description="OCI runtime of the containers: runc, runsc, …")
-    cgroup_parent: str | None = Field(default=None, description="Parent cgroup of all containers; a slice under systemd.")
-    lease_seconds: float = Field(default=60.0, gt=0, description="An attempt whose lease is not renewed this long is lost.")
+    cgroup_parent: str | None = Field(
+        default=None, description="Parent cgroup of all containers; a slice under systemd."
+    )
+    lease_seconds: float = Field(
+        default=60.0, gt=0, description="An attempt whose lease is not renewed this long is lost."
+    )
     host_retries: int = Field(default=3, ge=0, description="How often a shard is tried again after a host's fault.")
 
     @field_validator("vault_studies", "vault_references")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runners.local import LocalRunner
-
+import runners.execute
 from arena.blobs import BlobStore
+from arena.errors import MalformedSubmission, RunnerUnavailable
 from arena.evaluation.child import ScoringChild
 from arena.evaluation.dispatch import Dispatcher, Patience
 from arena.evaluation.settle import Settler
@@ -19,6 +19,8 @@ from arena.leaderboard import Publisher
 from arena.settings import Settings
 from arena.store.session import Store
 from runners.engine import Engine
+from runners.faults import EngineRefused, RunnerFault
+from runners.local import LocalRunner
 from runners.protocol import Observe, Runner, unobserved
 
 
@@ -68,18 +70,33 @@ def local_runner(host: Host, *, doorbell: Callable[[], None], observe: Observe =
     """Return the runner that works beside this machine's engine."""
     settings = host.settings
     return LocalRunner(
-        Engine.from_env(),
-        runner_id=runner_id(settings),
+        runners.execute.Host(
+            engine=Engine(),
+            runs_root=settings.runs_root,
+            runner_id=runner_id(settings),
+            runtime=settings.runtime,
+            cgroup_parent=settings.cgroup_parent,
+        ),
         studies=host.studies,
         images=host.images,
         results=host.results,
-        runs_root=settings.runs_root,
         slots=settings.slots,
-        runtime=settings.runtime,
-        cgroup_parent=settings.cgroup_parent,
-        doorbell=doorbell,
+        cpus_per_slot=settings.slot_cpus,
+        doorbell=lambda _attempt: doorbell(),
         observe=observe,
     )
+
+
+def require_engine() -> None:
+    """Make sure that a container engine answers.
+
+    Raises:
+        RunnerUnavailable: None does.
+    """
+    try:
+        Engine().ping()
+    except RunnerFault as error:
+        raise RunnerUnavailable(reason=str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +136,16 @@ def export_image(reference: str, to: Path) -> None:
     """Write a local image's archive, as `docker save` does.
 
     Raises:
-        RunnerUnavailable: No engine answers.
         MalformedSubmission: The engine has no such image.
+        RunnerUnavailable: No engine answers.
     """
-    Engine.from_env().export(reference, to)
+    try:
+        Engine().export(reference, to)
+    except EngineRefused as error:
+        raise MalformedSubmission(
+            what=f'Image "{reference}"',
+            reason=error.explanation,
+            next_step="Build it first, or name an archive with --archive.",
+        ) from error
+    except RunnerFault as error:
+        raise RunnerUnavailable(reason=str(error)) from error

@@ -11,7 +11,7 @@ from datetime import datetime
 from arena.schedule import Clockwork, advance
 from arena.store import queue
 from arena.store.lock import only_dispatcher
-from arena.wiring import Host, Machinery, local_runner, machinery, utc_now
+from arena.wiring import Host, Machinery, local_runner, machinery, require_engine, utc_now
 from runners.protocol import Observe, unobserved
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,12 @@ class Worker:
                 self._end()
 
     def run_until_idle(self, report: Callable[[Progress], None] = lambda _progress: None) -> None:
-        """Work until nothing is left to do that time alone would not bring; held evaluations wait for a person."""
+        """Work until nothing is left to do that time alone would not bring; held evaluations wait for a person.
+
+        Raises:
+            RunnerUnavailable: No container engine answers.
+        """
+        require_engine()
         with only_dispatcher(self._host.store, self._host.settings.home):
             try:
                 self._begin()
@@ -86,7 +91,6 @@ class Worker:
         self.advance()
 
     def _begin(self) -> None:
-        self._runner.reap()
         self._works.child.warm()
         self._works.publisher.refresh(self._clock())
         self.advance()
