@@ -23,6 +23,7 @@ _LIGHT = {
     "textColor": "#17252B",
     "linkColor": "#0F6E84",
     "borderColor": "#DCE4E7",
+    "grayTextColor": "#4A5A61",
 }
 _DARK = {
     "primaryColor": "#4FB9CC",
@@ -53,8 +54,8 @@ def streamlit_options(settings: ReaderSettings) -> dict[str, Any]:
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
         "client.disableDataExport": True,
-        # Streamlit collects the whole heap after every run of a page, two thirds of its time; `arena.server` freezes the
-        # imported heap and collects on a timer instead. The option is hidden: a test fails when it goes away.
+        # Streamlit collects the whole heap after every run of a page, two thirds of its time; `arena.server` freezes
+        # the imported heap and collects on a timer instead. The option is hidden: a test fails when it goes away.
         "runner.postScriptGC": False,
         "runner.magicEnabled": False,
         "theme.font": "Inter, system-ui, sans-serif",

@@ -65,7 +65,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "phase.upcoming": ("Not yet open", "Ещё не открыт"),
     "phase.evaluating": ("Being evaluated", "Идёт оценка"),
     "phase.closes_in": ("closes in {span}, {moment}", "закроется через {span}, {moment}"),
-    "phase.closed_at": ("closed {moment}", "закрыт {moment}"),
+    "phase.closed_at": ("since {moment}", "с {moment}"),
     "phase.opens_in": ("opens in {span}, {moment}", "откроется через {span}, {moment}"),
     "phase.follows_in": (
         "starts by itself in {span}, {moment}, when the phase before it closes",
@@ -328,7 +328,8 @@ def text(key: str, language: Language, **facts: object) -> str:
     Raises:
         KeyError: The catalogue lacks the key, or the text names a fact that was not given.
     """
-    return TEXTS[key][1 if language is Language.RU else 0].format(**facts)
+    wording = TEXTS[key][1 if language is Language.RU else 0].format(**facts)
+    return wording.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def counted(key: str, number: int, language: Language) -> str:

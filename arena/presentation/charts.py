@@ -23,7 +23,7 @@ TEAL, GREY = "#1F8CA3", "#7C8F97"
 SERIES = ("#2F7FD1", "#D55E00", "#1E9A74", "#C265A0", "#96801C", "#3A9BD0", "#75838A")
 DASHES = ((1, 0), (7, 3), (2, 2), (8, 3, 2, 3), (4, 4), (1, 0), (7, 3))
 MOST_CURVES = 5
-HEIGHT = 400
+HEIGHT = 430
 _SCORE_DIGITS = 3
 
 Spec = dict[str, Any]
@@ -124,7 +124,15 @@ def _roc_shape(language: Language) -> Spec:
     y = alt.Y("tpr:Q", scale=unit, axis=axis(words("chart.tpr")))
     curves = alt.Chart(alt.NamedData(name="curves"))
     legend = alt.Legend(
-        title=None, orient="bottom", direction="vertical", columns=1, labelLimit=420, symbolType="stroke"
+        title=None,
+        orient="bottom",
+        direction="vertical",
+        columns=1,
+        labelLimit=420,
+        symbolType="stroke",
+        symbolOpacity=1,
+        symbolStrokeWidth=2.5,
+        symbolSize=300,
     )
     colour = alt.Color("name:N", legend=legend)
     shape = alt.layer(
@@ -145,7 +153,9 @@ def _roc_shape(language: Language) -> Spec:
 
 def _bare(spec: Spec) -> Spec:
     # Altair's defaults carry a configuration of its own; the page's theme supplies one. `$schema` names a foreign host.
-    return {key: value for key, value in spec.items() if key not in {"config", "$schema"}}
+    bare = {key: value for key, value in spec.items() if key not in {"config", "$schema"}}
+    # As SVG the labels are text that the page's style sheet can ink, in either theme.
+    return bare | {"usermeta": {"embedOptions": {"renderer": "svg"}}}
 
 
 def warm(language: Language) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from math import floor, log10
 
 _EN_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _RU_MONTHS = (
@@ -31,11 +32,17 @@ def decimal(value: float, digits: int, language: Language) -> str:
     return text.replace(".", ",") if language is Language.RU else text
 
 
-def significant(value: float, language: Language) -> str:
-    """Write an already rounded number without trailing zeros and without an exponent."""
+def plain(value: float, language: Language) -> str:
+    """Write a declared number as it was declared: without trailing zeros and without an exponent."""
     text = format(Decimal(repr(value)), "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return text.replace(".", ",") if language is Language.RU else text
+
+
+def significant(value: float, language: Language, digits: int = 2) -> str:
+    """Write a measured number with its significant digits, the zeros among them too: 3.0, 0.10, 12."""
+    decimals = 0 if value == 0 else max(0, digits - 1 - floor(log10(abs(value))))
+    return decimal(value, decimals, language)
 
 
 def integer(value: int, language: Language) -> str:

@@ -119,11 +119,9 @@ def place_estimate(estimate: EstimateRecord, scale: Scale) -> IntervalView | Non
 
 
 def rank_range(entry: EntryRecord, words: Words) -> str:
-    """Write the 95 % set of an entry's ranks: 1–3, or one number."""
+    """Write the 95 % set of an entry's ranks: 1–3."""
     if entry.rank_low is None or entry.rank_high is None:
         return ""
-    if entry.rank_low == entry.rank_high:
-        return str(entry.rank_low)
     return words("rank.range", low=entry.rank_low, high=entry.rank_high)
 
 

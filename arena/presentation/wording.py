@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from arena.presentation.catalogue import counted, text
-from arena.presentation.language import Language, decimal, integer, largest_unit, moment, significant
+from arena.presentation.language import Language, decimal, integer, largest_unit, moment, plain, significant
 from arena.presentation.reader import PhaseFacts, Stand
 from arena.presentation.records import EstimateRecord, LatencyRecord
 from runners.values import Outcome
+
+_NBSP = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,20 @@ class Words:
         return self("auc.range", low=self.number(estimate.low, digits), high=self.number(estimate.high, digits))
 
     def seconds(self, seconds: float | None) -> str:
-        """Write a duration in seconds with the digits that it was rounded to."""
-        return "–" if seconds is None else self("seconds", number=significant(seconds, self.language))
+        """Write a declared duration in seconds."""
+        return "–" if seconds is None else self("seconds", number=plain(seconds, self.language))
+
+    def measured(self, seconds: float) -> str:
+        """Write a measured duration in seconds, to two significant digits."""
+        return self("seconds", number=significant(seconds, self.language))
 
     def latency(self, latency: LatencyRecord) -> tuple[str, str]:
         """Write the median and the 95th percentile."""
         if latency.median_seconds is None:
             return self("latency.none"), ""
         p95 = latency.p95_seconds
-        tail = "" if p95 is None else self("latency.p95", p95=self.seconds(p95))
-        return self("latency.median", median=self.seconds(latency.median_seconds)), tail
+        tail = "" if p95 is None else self("latency.p95", p95=self.measured(p95))
+        return self("latency.median", median=self.measured(latency.median_seconds)), tail
 
     def outcomes(self, percents: dict[str, int]) -> str:
         """Write outcome shares, answers first, then failures by their share."""
@@ -69,7 +75,8 @@ class Words:
             return self("answers.all")
         ordered = sorted(percents, key=lambda outcome: (outcome != Outcome.OK, -percents[outcome], outcome))
         shares = [self("answers.share", percent=percents[o], outcome=self(f"outcome.{o}")) for o in ordered]
-        return " · ".join(shares)
+        # A share is not broken over lines, and the dot stays with the share before it.
+        return f"{_NBSP}· ".join(share.replace(" ", _NBSP) for share in shares)
 
     def span(self, start: datetime, end: datetime) -> str:
         """Write the time between two moments in its largest unit."""
