@@ -73,7 +73,7 @@ def _nothing_more(_seen: Seen) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """A claim about every runner: this probe under these limits ends like this, and `rule` finds nothing to complain of.
+    """A claim about every runner: this probe under these limits ends like this, and `rule` has no complaint.
 
     `endings` lists, for each case in order, the endings that are allowed.
     """

@@ -70,6 +70,12 @@ class Engine:
         """How long any one call may take."""
         return self._timeout
 
+    def close(self) -> None:
+        """Close this thread's connections; other threads' close with them."""
+        client = self._local.__dict__.pop("client", None)
+        if client is not None:
+            client.close()
+
     def ping(self) -> None:
         """Ask whether the engine is there.
 

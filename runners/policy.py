@@ -56,7 +56,6 @@ _MAX_VOLUMES = 32
 _HARMLESS: Mapping[str, tuple[Any, ...]] = {
     "ConsoleSize": ([0, 0],),
     "Isolation": ("default",),
-    "UsernsMode": ("host",),
     "VolumeDriver": ("local",),
 }
 

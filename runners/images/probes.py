@@ -135,7 +135,8 @@ PROBES: Mapping[str, Probe] = {
     ),
     "late": Probe("from probe import *\ndef late(request):\n    time.sleep(60)\nserve(late)\n"),
     "memory": Probe(
-        "from probe import *\ndef eat(request):\n    held = []\n    while True:\n        held.append(b'x' * (8 << 20))\nserve(eat)\n"
+        "from probe import *\ndef eat(request):\n    held = []\n    while True:\n"
+        "        held.append(b'x' * (8 << 20))\nserve(eat)\n"
     ),
     "long_line": Probe("from probe import *\nserve(lambda request: say('x' * (5 << 20)))\n"),
     "bytes_behind": Probe(
