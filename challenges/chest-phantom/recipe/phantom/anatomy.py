@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, zoom
+from scipy.ndimage import gaussian_filter
 
-from .canvas import COLUMNS, ROWS, Frame, Map, edge, ellipse
+from .canvas import COLUMNS, ROWS, Frame, Map, edge, ellipse, enlarge
 from .skeleton import bones
 from .vessels import vessels
 
@@ -173,10 +173,10 @@ def build(chest: Chest, anatomy: np.random.Generator, texture: np.random.Generat
     air = chest.lungs[0].aeration + chest.lungs[1].aeration
     inside = chest.lungs[0].inside + chest.lungs[1].inside
     body, trunk = _trunk(chest)
-    solid = trunk + _mediastinum(chest, air) + _abdomen(chest)
+    heart = _heart(chest)
+    solid = trunk + _mediastinum(chest, air, heart) + _abdomen(chest)
     solid += body * bones(frame, shape, chest.lungs, anatomy)
     tissue = inside * (vessels(chest.frame, shape.markings, anatomy) + _interstitium(shape, texture))
-    heart = _heart(chest)
     visible = 1 - np.float32(0.93) * heart
     tissue *= 1 - np.float32(0.6) * heart
     return Layers(air=air * visible, tissue=tissue, solid=solid, gas=np.zeros_like(air))
@@ -210,7 +210,7 @@ def _heart(chest: Chest) -> Map:
     return edge(np.maximum(np.maximum(left, right), outflow), 3.2)
 
 
-def _mediastinum(chest: Chest, air: Map) -> Map:
+def _mediastinum(chest: Chest, air: Map, heart: Map) -> Map:
     """Return what the heart, the great vessels and the airways add to soft tissue or take from it."""
     frame, shape = chest.frame, chest.shape
     x, y = frame.grid
@@ -219,7 +219,7 @@ def _mediastinum(chest: Chest, air: Map) -> Map:
     shift = np.float32(shape.tortuosity * 260)
     aorta_x = np.float32(19) + shift * np.exp(-(((y - 5) / np.float32(45)) ** 2))
     aorta = edge(np.float32(8) - np.abs(x - aorta_x), 2.0) * edge(y + 40, 6) * edge(90 - y, 10)
-    added = np.float32(0.16) * _heart(chest) + np.float32(0.85) * air * np.maximum(knob, cava)
+    added = np.float32(0.16) * heart + np.float32(0.85) * air * np.maximum(knob, cava)
     added += np.float32(0.14) * knob + np.float32(0.12) * aorta
     trachea = edge(np.float32(7.5) - np.abs(x + np.float32(1.5)), 2.5) * edge(-12 - y, 7)
     right_bronchus = edge(5.5 - np.abs((x + 2) * 0.75 + (y + 14) * 0.75), 2.2) * edge(-x + 2, 3) * edge(x + 34, 8)
@@ -242,5 +242,5 @@ def _interstitium(shape: Habitus, rng: np.random.Generator) -> Map:
     """Return the fine net of the lung's tissue: noise of two widths, different in every study."""
     fine = gaussian_filter(rng.standard_normal((ROWS, COLUMNS), dtype=np.float32), 1.1, truncate=3)
     small = gaussian_filter(rng.standard_normal((ROWS // 4, COLUMNS // 4), dtype=np.float32), 1.2)
-    coarse = zoom(small, 4, order=1, mode="nearest", grid_mode=True)
+    coarse = enlarge(small)
     return np.float32(shape.markings) * (np.float32(0.085) * fine + np.float32(0.075) * coarse)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, zoom
+from scipy.ndimage import gaussian_filter
 
-from .canvas import COLUMNS, ROWS, Frame, Map, Stroke, draw, edge
+from .canvas import COLUMNS, ROWS, Frame, Map, Stroke, draw, edge, enlarge
 from .plan import Device
 
 WHITE = 4095
@@ -72,7 +72,7 @@ def _veil(values: Map) -> Map:
     """Return the slow part of a picture, computed on a grid four times as coarse."""
     small = values.reshape(ROWS // 4, 4, COLUMNS // 4, 4).mean(axis=(1, 3), dtype=np.float32)
     slow = gaussian_filter(small, 2.6, mode="nearest", truncate=3)
-    return np.asarray(zoom(slow, 4, order=1, mode="nearest", grid_mode=True), dtype=np.float32)
+    return enlarge(np.asarray(slow, dtype=np.float32))
 
 
 def _to_levels(shown: NDArray[np.float64], mean: float, spread: float) -> NDArray[np.int64]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from .anatomy import LUNG_DEFICIT, Chest, Layers, Lung
-from .canvas import Map, edge
+from .canvas import edge
 
 Place = tuple[float, float]
 """Body coordinates, in millimetres, of what to look at."""
@@ -26,9 +25,9 @@ class Range:
         return self.subtle + (self.obvious - self.subtle) * conspicuity
 
 
-NODULE_RADIUS_MM = Range(5.0, 13.5)
-NODULE_CONTRAST = Range(0.20, 0.62)
-EFFUSION_HEIGHT_MM = Range(7.0, 88.0)
+NODULE_RADIUS_MM = Range(5.2, 14.0)
+NODULE_CONTRAST = Range(0.25, 0.85)
+EFFUSION_HEIGHT_MM = Range(8.0, 88.0)
 PNEUMOTHORAX_GAP_MM = Range(6.0, 34.0)
 PNEUMOTHORAX_REACH_MM = Range(52.0, 205.0)
 PLEURAL_LINE = Range(0.11, 0.20)
@@ -157,8 +156,3 @@ def add_skin_fold(chest: Chest, layers: Layers, rng: np.random.Generator) -> Pla
 def raised_dome_mm(rng: np.random.Generator) -> tuple[int, float]:
     """Draw a raised half of the diaphragm: its side and by how many millimetres; the angle stays sharp."""
     return int(rng.choice([-1, 1])), float(rng.uniform(14, 30))
-
-
-def smooth_floor(values: Map, pixels: float) -> Map:
-    """Return values blurred by a Gaussian of that standard deviation; used for scatter and edge enhancement."""
-    return np.asarray(gaussian_filter(values, pixels, truncate=3), dtype=np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -45,8 +45,11 @@ def make_set(name: str, out: Path, *, count: int | None = None, processes: int |
         shutil.rmtree(staging)
     staging.mkdir(parents=True)
     try:
-        for _ in _shown(f"{name}: drawing studies", _drawn(plans, staging, processes), len(plans)):
-            pass
+        # Forked before the progress display starts its thread; a forked process need not import everything again.
+        with multiprocessing.get_context("fork").Pool(processes) as pool:
+            drawn = pool.imap_unordered(partial(_write, staging), plans, chunksize=4)
+            for _ in _shown(f"{name}: drawing studies", drawn, len(plans)):
+                pass
         _write_references(plans, staging / REFERENCES)
         _write_conspicuity(plans, staging / CONSPICUITY)
         if out.exists():
@@ -57,11 +60,6 @@ def make_set(name: str, out: Path, *, count: int | None = None, processes: int |
     return len(plans)
 
 
-def _drawn(plans: Sequence[StudyPlan], folder: Path, processes: int | None) -> Iterator[str]:
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap_unordered(partial(_write, folder), plans, chunksize=4)
-
-
 def _write(folder: Path, plan: StudyPlan) -> str:
     target = folder / plan.study
     target.mkdir()
@@ -69,7 +67,7 @@ def _write(folder: Path, plan: StudyPlan) -> str:
     return plan.study
 
 
-def _shown(title: str, steps: Iterator[str], total: int) -> Iterator[str]:
+def _shown(title: str, steps: Iterable[str], total: int) -> Iterator[str]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield from progress.track(steps, total=total, description=title)

@@ -90,7 +90,7 @@ CASE_SETS = {
         CaseSet("public", 100, 22),
         CaseSet("public-2", 100, 33),
         CaseSet("final", 200, 44),
-        CaseSet("training", 1200, 55),
+        CaseSet("training", 900, 55),
     )
 }
 

@@ -35,8 +35,8 @@ def vessels(frame: Frame, markings: float, rng: np.random.Generator) -> Map:
             angle = (bend[:, None] + fork).ravel()
             width = (width[:, None] * thin).ravel()
             start = np.repeat(end, 2, axis=0)
-            if len(angle) > 130:
-                kept = np.sort(rng.permutation(len(angle))[:130])
+            if len(angle) > 110:
+                kept = np.sort(rng.permutation(len(angle))[:110])
                 angle, width, start = angle[kept], width[kept], start[kept]
     total = np.float32(0.46) * draw(frame, [stroke for level in reversed(by_generation[:3]) for stroke in level])
     total += np.float32(0.46) * draw(frame, [stroke for level in reversed(by_generation[3:]) for stroke in level])

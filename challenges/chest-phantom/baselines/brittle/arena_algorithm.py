@@ -1,0 +1,1 @@
+../../../../runners/images/starter_kit/arena_algorithm.py
