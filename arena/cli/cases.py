@@ -42,7 +42,10 @@ def import_(
     `study` is a file or folder under FOLDER; a finding's column holds 0, 1, or nothing where it is not known; `sex`,
     `age`, `site` and `manufacturer` may stand beside. Names, dates and folder names do not reach any container.
 
-    Example:
+
+
+    For example:
+
         arena cases import chest-phantom public studies/ --labels labels.csv
     """
     host = open_host(Settings())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +15,10 @@ from arena.challenge.phases import phase_status
 from arena.challenge.schema import Declaration
 from arena.cli.output import print_json, print_table, shown_time
 from arena.errors import OrganiserError
-from arena.settings import Settings
+from arena.settings import ReaderSettings
 from arena.store import queries
+from arena.store.session import Store
 from arena.store.tables import ChallengeVersion
-from arena.wiring import Host, open_host, utc_now
 
 app = typer.Typer(no_args_is_help=True, help="What an organiser declares: list, show, check and open challenges.")
 
@@ -28,10 +29,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("list")
 def list_challenges(*, as_json: AsJson = False) -> None:
     """List the challenges that are open here, with their phases."""
-    host, now = _host(), utc_now()
-    with host.store.read() as session:
+    store, now = _store(), datetime.now(UTC)
+    with store.read() as session:
         slugs = queries.challenge_slugs(session)
-    versions = [version_in_force(host.store, slug, now) for slug in slugs]
+    versions = [version_in_force(store, slug, now) for slug in slugs]
     described = [_describe(version) for version in versions]
     if as_json:
         print_json(described)
@@ -46,12 +47,15 @@ def list_challenges(*, as_json: AsJson = False) -> None:
 def show(challenge: Annotated[str, typer.Argument(help="The challenge's slug.")], *, as_json: AsJson = False) -> None:
     """Show a challenge: findings, phases with their windows, case sets and the version of its rules.
 
-    Example:
+
+
+    For example:
+
         arena challenge show chest-phantom
     """
-    host = _host()
-    described = _describe(version_in_force(host.store, challenge, utc_now()))
-    described["case_sets"] = _case_sets(host, challenge)
+    store = _store()
+    described = _describe(version_in_force(store, challenge, datetime.now(UTC)))
+    described["case_sets"] = _case_sets(store, challenge)
     if as_json:
         print_json(described)
         return
@@ -76,13 +80,14 @@ def show(challenge: Annotated[str, typer.Argument(help="The challenge's slug.")]
 def check(folder: Folder, *, as_json: AsJson = False) -> None:
     """Read a challenge's folder and say what is wrong or weak about it, without opening it.
 
-    Exit code 4 where something is wrong, 0 where something is only weak. Example:
+    Exit code 4 where something is wrong, 0 where something is only weak.
+
+    For example:
 
         arena challenge check challenges/chest-phantom
     """
     bundle = read_bundle(folder)
-    host = open_host(Settings())
-    found = _weaknesses(host, bundle)
+    found = _weaknesses(bundle)
     if as_json:
         print_json({"slug": bundle.declaration.slug, "digest": bundle.digest, "weaknesses": [_plain(w) for w in found]})
     else:
@@ -98,14 +103,16 @@ def open_(folder: Folder, *, as_json: AsJson = False) -> None:
     """Bring a challenge's rules into force, or a changed folder as their next version. Safe to repeat.
 
     Submissions are judged by the version they were made under. What a phase that has opened promised is kept: its case
-    set, opening and entry rule no longer change. Example:
+    set, opening and entry rule no longer change.
+
+    For example:
 
         arena challenge open challenges/chest-phantom
     """
     bundle = read_bundle(folder)
-    host = _host()
-    version = open_challenge(host.store, bundle, utc_now())
-    found = _weaknesses(host, bundle)
+    store = _store()
+    version = open_challenge(store, bundle, datetime.now(UTC))
+    found = _weaknesses(bundle)
     if as_json:
         print_json({**_describe(version), "weaknesses": [_plain(weakness) for weakness in found]})
         return
@@ -115,19 +122,20 @@ def open_(folder: Folder, *, as_json: AsJson = False) -> None:
     _print_weaknesses(found)
 
 
-def _host() -> Host:
-    host = open_host(Settings())
-    host.store.check()
-    return host
+def _store() -> Store:
+    store = Store(ReaderSettings().database)
+    store.check()
+    return store
 
 
-def _weaknesses(host: Host, bundle: Bundle) -> list[Weakness]:
+def _weaknesses(bundle: Bundle) -> list[Weakness]:
+    """Check a bundle, together with its imported case sets where there is a state to look into."""
+    settings = ReaderSettings()
     imported = {}
-    if host.settings.database_url is not None or (host.settings.home / "arena.db").exists():
-        host.store.check()
-        with host.store.read() as session:
+    if settings.database_url is not None or (settings.home / "arena.db").exists():
+        with _store().read() as session:
             imported = {found.name: found for found in queries.case_sets(session, bundle.declaration.slug)}
-    return lint(bundle, utc_now(), imported)
+    return lint(bundle, datetime.now(UTC), imported)
 
 
 def _print_weaknesses(found: list[Weakness]) -> None:
@@ -145,7 +153,7 @@ def _describe(version: ChallengeVersion) -> dict[str, Any]:
     declaration = Declaration.model_validate(version.declaration)
     phases = []
     for phase in declaration.phases:
-        status = phase_status(declaration, phase.name, utc_now())
+        status = phase_status(declaration, phase.name, datetime.now(UTC))
         phases.append(
             {
                 "name": phase.name,
@@ -173,7 +181,7 @@ def _phases_in_a_line(described: dict[str, Any]) -> str:
     return ", ".join(f"{phase['name']} ({phase['state']})" for phase in described["phases"])
 
 
-def _case_sets(host: Host, challenge: str) -> list[dict[str, Any]]:
-    with host.store.read() as session:
+def _case_sets(store: Store, challenge: str) -> list[dict[str, Any]]:
+    with store.read() as session:
         keys = {"name", "version", "split", "digest", "n_cases", "n_patients", "imported_at", "exposed_at"}
         return [found.model_dump(include=keys) for found in queries.case_sets(session, challenge)]

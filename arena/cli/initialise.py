@@ -15,7 +15,9 @@ def init(*, as_json: Annotated[bool, typer.Option("--json", help="Print what was
     """Make the state folder and its database, or bring an older one up to date. Safe to repeat.
 
     The folder is ARENA_HOME (by default .arena here); the database is ARENA_DATABASE_URL (by default SQLite in that
-    folder). Examples:
+    folder).
+
+    For example:
 
         arena init
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -18,7 +19,6 @@ from arena.settings import ReaderSettings
 from arena.store import reading
 from arena.store.documents import Disclosure, Entry, Estimate, LeaderboardDocument
 from arena.store.session import Store
-from arena.wiring import utc_now
 from runners.values import Outcome
 
 _CSV_COLUMNS = [
@@ -52,7 +52,10 @@ def leaderboard(
 ) -> None:
     """Show a phase's newest published leaderboard. It holds what the public may know now, and nothing more.
 
-    Examples:
+
+
+    For example:
+
         arena leaderboard chest-phantom
 
         arena leaderboard chest-phantom --phase final --csv > final.csv
@@ -63,7 +66,7 @@ def leaderboard(
     store = Store(settings.database)
     store.check()
     public = BlobStore(settings.public_root)
-    declaration = Declaration.model_validate(version_in_force(store, challenge, utc_now()).declaration)
+    declaration = Declaration.model_validate(version_in_force(store, challenge, datetime.now(UTC)).declaration)
     name = phase or _default_phase(store, declaration)
     document = _newest(store, public, declaration, name)
     if document is None:
@@ -119,7 +122,7 @@ def to_csv(document: LeaderboardDocument) -> str:
 
 
 def _default_phase(store: Store, declaration: Declaration) -> str:
-    now = utc_now()
+    now = datetime.now(UTC)
     with store.read() as session:
         published = [
             phase.name
@@ -142,7 +145,7 @@ def _newest(store: Store, public: BlobStore, declaration: Declaration, phase: st
 
 
 def _say_empty(declaration: Declaration, phase: str, *, as_json: bool, as_csv: bool) -> None:
-    status = phase_status(declaration, phase, utc_now())
+    status = phase_status(declaration, phase, datetime.now(UTC))
     if as_json:
         typer.echo("null")
     elif as_csv:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import typer
 from pydantic import ValidationError
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
-from arena.cli import cases, challenges, evaluate, initialise, leaderboard, serve, submit
 from arena.errors import ArenaError
 
 _HELP = """Rapid contests between radiology-AI products on sealed DICOM studies.
@@ -24,25 +28,57 @@ A contest in six commands:
 
     arena leaderboard chest-phantom
 
-All state lies under ARENA_HOME (by default .arena). Exit codes: 0 done, 2 bad usage, 3 the vendor's to mend, 4 the
-organiser's, 5 not found, 6 this host's.
+All state lies under ARENA_HOME, by default .arena.
+
+Exit codes: 0 done, 2 bad usage, 3 the vendor's to mend, 4 the organiser's, 5 not found, 6 this host's.
 """
+
+_COMMANDS = {
+    "init": "arena.cli.initialise:init",
+    "challenge": "arena.cli.challenges:app",
+    "cases": "arena.cli.cases:app",
+    "submit": "arena.cli.submit:submit",
+    "evaluate": "arena.cli.evaluate:evaluate",
+    "leaderboard": "arena.cli.leaderboard:leaderboard",
+    "serve": "arena.cli.serve:serve",
+    "worker": "arena.cli.evaluate:work",
+}
+"""Each command and what defines it: a function, or the Typer app of a group."""
+
+
+class _LazyGroup(TyperGroup):
+    """Imports a command when it is asked for: showing a leaderboard does not wait for SciPy and pydicom to load."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- the base class's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 -- the base class's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            group = get_group(found)
+            group.name = cmd_name
+            return group
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        single.command(cmd_name)(found)
+        return get_command(single)
+
 
 app = typer.Typer(
     name="arena",
+    cls=_LazyGroup,
     help=_HELP,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("init")(initialise.init)
-app.add_typer(challenges.app, name="challenge")
-app.add_typer(cases.app, name="cases")
-app.command()(submit.submit)
-app.command()(evaluate.evaluate)
-app.command()(leaderboard.leaderboard)
-app.command()(serve.serve)
-app.command("worker")(evaluate.work)
+
+
+@app.callback()
+def _arena() -> None:
+    """Typer needs one function; the commands come from `_COMMANDS`."""
 
 
 def main() -> None:

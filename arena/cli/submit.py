@@ -30,7 +30,10 @@ def submit(
 ) -> None:
     """Submit an algorithm's container image to an open phase. The image is checked here and run by its digest.
 
-    Examples:
+
+
+    For example:
+
         arena submit chest-phantom --phase public --vendor "Acme" --algorithm "NoduleNet 2" --image nodulenet:2
 
         arena submit chest-phantom --phase public --vendor "Acme" --algorithm "NoduleNet 2" --archive net.tar
