@@ -10,7 +10,8 @@ set -euo pipefail
 
 archive=$1
 shift
-packages=${*:-python3-minimal python3-numpy python3-pydicom}
+# The C++ library is what compiled Python packages need beyond NumPy's own.
+packages=${*:-python3-minimal python3-numpy python3-pydicom libstdc++6}
 
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 [ -n "$codename" ] || die "The release of this machine has no code name; set ARENA_BASE_IMAGE to an image with Python, NumPy and pydicom."

@@ -5,6 +5,7 @@
     python scripts/engine.py id IMAGE              its digest; exit 1 if there is no such image
     python scripts/engine.py pull IMAGE            fetches IMAGE from the registry that its name tells
     python scripts/engine.py import TAR IMAGE RECIPE
+    python scripts/engine.py build DOCKERFILE NAME BASE    builds in the Dockerfile's folder, on BASE, without network
     python scripts/engine.py check IMAGE           runs Python in it, without network, and imports NumPy and pydicom
 
 Speaks the Docker API, so that Docker and Podman do, and no client program is needed.
@@ -73,6 +74,37 @@ def check(client: docker.DockerClient, image: str) -> str:
     return f"Python {python}, NumPy {numpy}, pydicom {pydicom}"
 
 
+def build(client: docker.DockerClient, dockerfile: Path, name: str, base: str) -> str:
+    """Build an image on a base that is here, without network, and tell its digest.
+
+    Args:
+        client: The engine.
+        dockerfile: The file to build by; the folder that it lies in is the context.
+        name: `name:tag` of the image.
+        base: Given to the Dockerfile as BASE_IMAGE.
+
+    Returns:
+        The image's digest.
+
+    Raises:
+        BuildError: A step failed; what it printed goes to stderr first.
+    """
+    try:
+        image, _ = client.images.build(
+            path=str(dockerfile.parent),
+            dockerfile=dockerfile.name,
+            tag=name,
+            buildargs={"BASE_IMAGE": base},
+            network_mode="none",
+            rm=True,
+            forcerm=True,
+        )
+    except docker.errors.BuildError as failure:
+        sys.stderr.writelines(line.get("stream", "") for line in failure.build_log)
+        raise
+    return str(image.id)
+
+
 def pull(client: docker.DockerClient, image: str) -> str:
     """Fetch the image by its name and tell its digest."""
     client.images.pull(image)
@@ -82,7 +114,7 @@ def pull(client: docker.DockerClient, image: str) -> str:
 def main() -> int:
     """Do what the command line says; the answer on stdout, a failure's reason on stderr."""
     parser = argparse.ArgumentParser(description="Ask the container engine.")
-    parser.add_argument("question", choices=["answers", "recipe", "id", "pull", "import", "check"])
+    parser.add_argument("question", choices=["answers", "recipe", "id", "pull", "import", "build", "check"])
     parser.add_argument("arguments", nargs="*")
     given = parser.parse_args()
     questions: dict[str, Callable[..., str]] = {
@@ -91,6 +123,7 @@ def main() -> int:
         "id": lambda client, image: str(client.images.get(image).id),
         "pull": pull,
         "import": lambda client, archive, image, made_by: import_archive(client, Path(archive), image, made_by),
+        "build": lambda client, dockerfile, name, base: build(client, Path(dockerfile), name, base),
         "check": check,
     }
     try:

@@ -45,7 +45,7 @@ if [ ! -e "$stamp" ]; then
     say "Fetching uv"
     rm -rf "$BOOTSTRAP"
     "$python" -m venv "$BOOTSTRAP"
-    "$BOOTSTRAP/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    "$BOOTSTRAP/bin/python" -m pip install -qq --disable-pip-version-check --no-deps --require-hashes \
         --only-binary :all: -r requirements/bootstrap.txt
     : >"$stamp"
 fi
