@@ -47,8 +47,6 @@ def list_challenges(*, as_json: AsJson = False) -> None:
 def show(challenge: Annotated[str, typer.Argument(help="The challenge's slug.")], *, as_json: AsJson = False) -> None:
     """Show a challenge: findings, phases with their windows, case sets and the version of its rules.
 
-
-
     For example:
 
         arena challenge show chest-phantom

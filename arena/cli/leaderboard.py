@@ -52,8 +52,6 @@ def leaderboard(
 ) -> None:
     """Show a phase's newest published leaderboard. It holds what the public may know now, and nothing more.
 
-
-
     For example:
 
         arena leaderboard chest-phantom

@@ -30,8 +30,6 @@ def submit(
 ) -> None:
     """Submit an algorithm's container image to an open phase. The image is checked here and run by its digest.
 
-
-
     For example:
 
         arena submit chest-phantom --phase public --vendor "Acme" --algorithm "NoduleNet 2" --image nodulenet:2
