@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from arena.settings import Settings
 from arena.store.session import Store
 from runners.engine import Engine
 from runners.faults import EngineRefused, RunnerFault
+from runners.images.build import build_image
 from runners.local import LocalRunner
 from runners.protocol import Observe, Runner, unobserved
 
@@ -149,3 +152,20 @@ def export_image(reference: str, to: Path) -> None:
         ) from error
     except RunnerFault as error:
         raise RunnerUnavailable(reason=str(error)) from error
+
+
+def build_algorithm(folder: Path, tag: str, *, base: str, added: Sequence[Path] = ()) -> str:
+    """Build an algorithm's image from its folder and further files, such as weights, and return the image's id.
+
+    Raises:
+        RunnerUnavailable: No engine answers, or the build failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="arena-build-") as scratch:
+        context = Path(scratch) / folder.name
+        shutil.copytree(folder, context, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in added:
+            shutil.copyfile(path, context / path.name)
+        try:
+            return build_image(Engine(), context, tag, base)
+        except RunnerFault as error:
+            raise RunnerUnavailable(reason=str(error)) from error
