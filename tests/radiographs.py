@@ -157,7 +157,9 @@ class Desk:
         self.header = ["study", "patient", "nodule", "effusion"]
         self.rows: list[list[str]] = []
 
-    def add(self, study: str, patient: str, *labels: str, content: bytes | None = None, seed: int | None = None) -> None:
+    def add(
+        self, study: str, patient: str, *labels: str, content: bytes | None = None, seed: int | None = None
+    ) -> None:
         """Write one study and its row."""
         path = self.folder / study
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""What is wrong or weak about an imported case set, as data: for `arena challenge check` and for tests.
+"""What is wrong or weak in the stored studies of a case set, as data: for `arena challenge check` and for tests.
 
-The stored archives are read again, so that the promise about headers is checked on what containers get, not on what
-the import meant to write.
+The archives are read again, so that the promise about headers is checked on what containers get, not on what the
+import meant to write. Sizes and class counts need no study and are checked by `arena.challenge.lint`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,6 @@ from arena.store.tables import Case, CaseSet
 from arena.vault.dicom import parsing
 from arena.vault.headers import EMPTIED, visible_keywords
 
-#: Below this many cases, or this share of a class, a published AUC is wide (docs/organisers.md).
-FEW_CASES = 400
-SMALL_SHARE = 0.10
-
 _EXAMPLES = 5
 
 
@@ -43,11 +39,8 @@ class Concern(StrEnum):
     UNPUBLISHED_ELEMENT = "unpublished_element"
     IDENTITY_LEFT = "identity_left"
     REPEATED_IMAGE = "repeated_image"
-    FEW_CASES = "few_cases"
-    SMALL_CLASS = "small_class"
-    TOO_FEW_PATIENTS = "too_few_patients"
+    BLANK_IMAGE = "blank_image"
     UNKNOWN_LABELS = "unknown_labels"
-    SHARED_PATIENTS = "shared_patients"
     MISSING_ATTRIBUTES = "missing_attributes"
 
 
@@ -68,7 +61,6 @@ def audit_case_set(
     *,
     studies: BlobStore,
     headers: Collection[str] = (),
-    min_per_class: int,
 ) -> tuple[AuditFinding, ...]:
     """Return what is wrong or weak about an imported case set, worst first.
 
@@ -77,16 +69,13 @@ def audit_case_set(
         cases: Its cases.
         studies: Blob root of studies.
         headers: Keywords that the challenge shows besides the published list.
-        min_per_class: Patients with and without a finding that a published number needs.
 
     Raises:
         BlobCorrupt: A study is missing or damaged.
     """
     found = [
         *_archives(cases, studies, visible_keywords(headers), frozenset(headers)),
-        *_sizes(case_set),
-        *_classes(case_set, min_per_class),
-        *_patients(case_set, cases),
+        *_unknown(case_set),
         *_attributes(cases),
     ]
     order = list(Severity)
@@ -105,16 +94,19 @@ def _archives(
     unpublished: Counter[str] = Counter()
     identity: Counter[str] = Counter()
     images: dict[str, str] = {}
-    repeated = []
+    repeated, blank = [], []
     for case in cases:
         for dataset in _datasets(studies.get(case.study_sha256), case.name):
             unpublished.update(e.keyword or str(e.tag) for e in dataset if e.keyword not in visible)
             identity.update(k for k in EMPTIED if k not in headers and str(dataset.get(k) or ""))
             pixels = bytes(dataset.PixelData)
+            if len(set(pixels)) == 1:
+                blank.append(case.name)
+                continue
             shape = f"{dataset.Rows} {dataset.Columns} {dataset.BitsAllocated} "
             digest = hashlib.sha256(shape.encode() + pixels).hexdigest()
             other = images.setdefault(digest, case.name)
-            if other != case.name and len(set(pixels)) > 1:
+            if other != case.name:
                 repeated.append(f"{other} = {case.name}")
     text = "{n} elements stand in stored studies and not in the published list"
     yield from _finding(Concern.UNPUBLISHED_ELEMENT, Severity.ERROR, text, sorted(unpublished))
@@ -122,6 +114,8 @@ def _archives(
     yield from _finding(Concern.IDENTITY_LEFT, Severity.ERROR, text, sorted(identity))
     text = "{n} pairs of cases share an image, pixel for pixel"
     yield from _finding(Concern.REPEATED_IMAGE, Severity.ERROR, text, repeated)
+    text = "{n} images have one grey value alone"
+    yield from _finding(Concern.BLANK_IMAGE, Severity.WARNING, text, blank)
 
 
 def _datasets(archive: bytes, case: str) -> Iterator[Dataset]:
@@ -134,34 +128,10 @@ def _datasets(archive: bytes, case: str) -> Iterator[Dataset]:
                 yield dataset
 
 
-def _sizes(case_set: CaseSet) -> Iterator[AuditFinding]:
-    if case_set.n_cases < FEW_CASES and case_set.split != "sample":
-        text = f"{case_set.n_cases} cases; from {FEW_CASES} on intervals are narrow enough to tell products apart"
-        yield AuditFinding(Concern.FEW_CASES, Severity.WARNING, text, case_set.n_cases)
-
-
-def _classes(case_set: CaseSet, min_per_class: int) -> Iterator[AuditFinding]:
-    small, too_few, unknown = [], [], []
-    for code, counts in case_set.counts.items():
-        known = counts["positive"] + counts["negative"]
-        if known and min(counts["positive"], counts["negative"]) < SMALL_SHARE * known:
-            small.append(code)
-        if min(counts["positive_patients"], counts["negative_patients"]) < min_per_class:
-            too_few.append(code)
-        if counts["unknown"]:
-            unknown.append(code)
-    text = f"{{n}} findings have fewer than {min_per_class} patients with or without them: no number is published"
-    yield from _finding(Concern.TOO_FEW_PATIENTS, Severity.WARNING, text, too_few)
-    text = f"{{n}} findings have less than {SMALL_SHARE:.0%} of the known labels in one class"
-    yield from _finding(Concern.SMALL_CLASS, Severity.WARNING, text, small)
+def _unknown(case_set: CaseSet) -> Iterator[AuditFinding]:
+    unknown = [code for code, counts in case_set.counts.items() if counts["unknown"]]
     text = "{n} findings have cases with an unknown label; those cases do not count for them"
     yield from _finding(Concern.UNKNOWN_LABELS, Severity.NOTE, text, unknown)
-
-
-def _patients(case_set: CaseSet, cases: Sequence[Case]) -> Iterator[AuditFinding]:
-    several = [patient for patient, count in sorted(Counter(c.patient_key for c in cases).items()) if count > 1]
-    text = f"{{n}} of {case_set.n_patients} patients have several studies; intervals are computed by patient"
-    yield from _finding(Concern.SHARED_PATIENTS, Severity.NOTE, text, several)
 
 
 def _attributes(cases: Sequence[Case]) -> Iterator[AuditFinding]:

@@ -122,7 +122,7 @@ EMPTIED = (
 REGION = "AnatomicRegionSequence"
 
 #: Left empty in digital radiographs besides, where the standard wants them present.
-EMPTIED_IN_RADIOGRAPHS = ("DetectorType", "AcquisitionContextSequence", REGION)
+EMPTIED_IN_RADIOGRAPHS = ("DetectorType", "PositionerType", "AcquisitionContextSequence", REGION)
 
 #: Left empty in other images, where they are not known: the standard wants them present.
 EMPTIED_IN_OTHERS = ("Laterality", "PatientOrientation")

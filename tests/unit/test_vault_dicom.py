@@ -105,7 +105,9 @@ def test_a_length_that_lies_finds_only_the_bytes_that_are_there() -> None:
 
 
 def test_thousands_of_nested_sequences_are_refused() -> None:
-    item = struct.pack("<HH2sHI", 0x0040, 0x0555, b"SQ", 0, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    item = struct.pack("<HH2sHI", 0x0040, 0x0555, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
+        "<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
     start = WHOLE.index(struct.pack("<HH2s", 0x0008, 0x0008, b"CS"))
     assert "nested too deeply" in refused(WHOLE[:start] + item * 5000)
 

@@ -8,7 +8,15 @@ import pytest
 from pydicom.dataset import Dataset
 
 from arena.errors import InvalidBundle
-from arena.vault.headers import EMPTIED, NAMEABLE, check_headers, markdown_table, nameable_table, strip, visible_keywords
+from arena.vault.headers import (
+    EMPTIED,
+    NAMEABLE,
+    check_headers,
+    markdown_table,
+    nameable_table,
+    strip,
+    visible_keywords,
+)
 from tests.radiographs import SECRETS, radiograph
 
 DOCS = Path(__file__).parents[2] / "docs" / "headers.md"
@@ -34,7 +42,14 @@ def test_no_secret_value_stays() -> None:
 def test_what_interprets_the_pixels_stays_as_it_was() -> None:
     source = radiograph()
     stripped = strip(source)
-    for keyword in ("Rows", "BitsStored", "PhotometricInterpretation", "ImagerPixelSpacing", "WindowWidth", "ViewPosition"):
+    for keyword in (
+        "Rows",
+        "BitsStored",
+        "PhotometricInterpretation",
+        "ImagerPixelSpacing",
+        "WindowWidth",
+        "ViewPosition",
+    ):
         assert stripped[keyword].value == source[keyword].value
 
 
