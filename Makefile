@@ -65,7 +65,7 @@ postgres-image: setup ## a PostgreSQL image out of Debian's package, arena-postg
 	@DOCKER_HOST=$$(scripts/ensure_engine.sh); export DOCKER_HOST; scripts/build_postgres_image.sh
 
 docs: setup ## the tables of docs/ that are made out of the code
-	@$(BIN)/python scripts/reference_pages.py --write
+	@$(BIN)/python -m scripts.reference_pages --write
 
 lock: setup ## choose the newest allowed versions and write them down with their hashes
 	@scripts/lock.sh

@@ -89,11 +89,11 @@ def settings_page() -> str:
 # Typer carries a Click of its own, whose classes are not public: what is read of them here is what both have in common.
 def commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Give every command that does something, with the words that call it."""
-    children = getattr(command, "commands", None)
-    if children is None:
+    if not hasattr(command, "list_commands"):
         yield path, command
         return
-    for name, child in children.items():
+    for name in command.list_commands(None):
+        child = command.get_command(None, name)
         if not child.hidden:
             yield from commands(child, (*path, name))
 
@@ -116,7 +116,14 @@ def command_section(path: tuple[str, ...], command: Any) -> list[str]:
     shown = [one for one in command.params if one.expose_value and not one.hidden]
     arguments = [word(one) for one in shown if one.param_type_name == "argument"]
     call = " ".join([*path, *arguments, *(["[OPTIONS]"] if len(arguments) < len(shown) else [])])
-    lines = [f"## {' '.join(path)}", "", inspect.cleandoc(command.help or ""), "", f"    {call}", ""]
+    lines = [
+        f"## {' '.join(path)}",
+        "",
+        f"    {call}",
+        "",
+        inspect.cleandoc(command.help or "").replace("\n\n\n\n", "\n\n"),
+        "",
+    ]
     if shown:
         rows = [f"| {usage_of(one)} | {'yes' if one.required else ''} | {one.help or ''} |" for one in shown]
         lines += ["| argument or option | required | meaning |", "| --- | --- | --- |", *rows, ""]
