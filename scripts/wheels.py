@@ -56,12 +56,10 @@ def download(requirements: list[str], folder: Path, python: str, pip: str) -> No
     wanted = folder.parent / "requirements.txt"
     wanted.write_text("\n".join(requirements) + "\n", encoding="utf-8")
     platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
-    subprocess.run(
-        [pip, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
-        + ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python, *platforms]
-        + ["--dest", str(folder), "--requirement", str(wanted)],
-        check=True,
-    )
+    options = ["-qq", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    target = ["--implementation", "cp", "--python-version", python, *platforms]
+    places = ["--dest", str(folder), "--requirement", str(wanted)]
+    subprocess.run([pip, "-m", "pip", "download", *options, *target, *places], check=True)
 
 
 def main() -> int:
