@@ -27,9 +27,10 @@ fi
 
 # What setuptools leaves in build/ is what it would ship again: files that are gone from the project.
 rm -rf build
-mkdir -p build/wheels
-cp -l "$fetched"/*.whl build/wheels/ 2>/dev/null || cp "$fetched"/*.whl build/wheels/
-"$bootstrap/uv" build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir build/wheels .
+mkdir -p build/dependencies
+cp -l "$fetched"/*.whl build/dependencies/ 2>/dev/null || cp "$fetched"/*.whl build/dependencies/
+"$bootstrap/uv" build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir build/arena .
+
 say "Building $name on $base"
 .venv/bin/python scripts/engine.py build Dockerfile "$name" "$base" >&2
 say "Built $name: $(.venv/bin/python scripts/engine.py id "$name")"
