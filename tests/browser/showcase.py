@@ -271,6 +271,10 @@ class Showcase:
         """Write a phase's public document, its rows and the entries' submissions."""
         name = "final" if phase == "spring-final" else "public"
         n, patients = (200, 171) if name == "final" else (100, 88)
+        pairs = tuple(
+            Pair(a=lines[0].code, b=other.code, difference=0.012345, standard_error=0.01, p=0.21, p_adjusted=0.4321)
+            for other in lines[1:]
+        )
         document = LeaderboardDocument(
             challenge=SLUG,
             phase=phase,
@@ -287,18 +291,7 @@ class Showcase:
             missing="worst",
             alpha=0.05,
             entries=tuple(entry(line, n, disclosure, self.now) for line in lines),
-            pairs=(
-                Pair(
-                    a=lines[0].code,
-                    b=lines[1].code,
-                    difference=0.012345,
-                    standard_error=0.01,
-                    p=0.21,
-                    p_adjusted=0.4321,
-                ),
-            )
-            if disclosure is Disclosure.CLOSED
-            else (),
+            pairs=pairs if disclosure is Disclosure.CLOSED else (),
         )
         ref = self.public.put(document.model_dump_json().encode())
         for line in lines:
@@ -400,8 +393,3 @@ class Showcase:
         self.publish("summer", SEASON, Disclosure.OPEN)
         self.busy()
         return self
-
-
-def settings_environment(showcase: Showcase) -> dict[str, str]:
-    """The environment in which a server reads this store."""
-    return {"ARENA_HOME": str(showcase.settings.home)}
