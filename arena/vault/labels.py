@@ -81,8 +81,8 @@ def read_labels(table: Path, findings: Sequence[str]) -> tuple[LabelRow, ...]:
 def match_folder(folder: Path, table: Path, rows: Sequence[LabelRow]) -> None:
     """Make sure that every row has its files and every file its row.
 
-    A study may be a file or a folder; a file under a study's folder belongs to that study. The table itself may lie
-    in the folder.
+    A study may be a file or a folder; a file under a study's folder belongs to that study. Tables (`*.csv`) may lie
+    at the top of the folder: they can be no studies.
 
     Raises:
         ReferenceMismatch: A row's study is not there or lies outside the folder, a file has no row, or one study
@@ -97,13 +97,17 @@ def match_folder(folder: Path, table: Path, rows: Sequence[LabelRow]) -> None:
     studies = {row.study for row in rows}
     nested = [study for study in studies if any(p.as_posix() in studies for p in PurePosixPath(study).parents)]
     _refuse(table, "{n} lie within another study", sorted(nested))
-    files = sorted(p for p in folder.rglob("*") if not p.is_dir() and p.resolve() != table.resolve())
+    files = sorted(p for p in folder.rglob("*") if not p.is_dir() and not _is_table(folder, p))
     orphans = []
     for path in files:
         relative = PurePosixPath(path.relative_to(folder).as_posix())
         if not any(place.as_posix() in studies for place in (relative, *relative.parents)):
             orphans.append(relative.as_posix())
     _refuse(table, "{n} of the folder have no row", orphans, noun="files")
+
+
+def _is_table(folder: Path, path: Path) -> bool:
+    return path.parent == folder and path.suffix.lower() == ".csv"
 
 
 def mismatch(table: Path, reason: str, examples: Sequence[str]) -> ReferenceMismatch:

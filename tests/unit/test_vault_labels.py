@@ -126,7 +126,12 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     assert "1 studies of the table are not under the folder: link" in mismatched(tmp_path, ("a",), ("a", "link"))
 
 
-def test_the_table_itself_may_lie_in_the_folder(tmp_path: Path) -> None:
+def test_tables_may_lie_at_the_top_of_the_folder_and_nowhere_below(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x")
+    (tmp_path / "notes.csv").write_text("anything")
     labels = table(tmp_path, HEADER + "a,x,0,1\n")
     match_folder(tmp_path, labels, read_labels(labels, FINDINGS))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "notes.csv").write_text("anything")
+    with pytest.raises(ReferenceMismatch, match="1 files of the folder have no row: deep/notes.csv"):
+        match_folder(tmp_path, labels, read_labels(labels, FINDINGS))
