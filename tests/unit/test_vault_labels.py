@@ -133,5 +133,5 @@ def test_tables_may_lie_at_the_top_of_the_folder_and_nowhere_below(tmp_path: Pat
     match_folder(tmp_path, labels, read_labels(labels, FINDINGS))
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "notes.csv").write_text("anything")
-    with pytest.raises(ReferenceMismatch, match="1 files of the folder have no row: deep/notes.csv"):
+    with pytest.raises(ReferenceMismatch, match=r"1 files of the folder have no row: deep/notes\.csv"):
         match_folder(tmp_path, labels, read_labels(labels, FINDINGS))
