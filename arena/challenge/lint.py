@@ -109,9 +109,7 @@ def _quotas(declaration: Declaration) -> Iterator[Weakness]:
             text = f"{phase.quota.per_day} a day are more than the total of {phase.quota.total}"
             yield Weakness(Severity.WEAK, f"{where}.quota", text)
         if phase.quota.total > MAX_TOTAL:
-            text = (
-                f"a vendor's {phase.quota.total} scores can teach it the hidden labels; up to {MAX_TOTAL} are advised"
-            )
+            text = f"{phase.quota.total} scores can teach a vendor the hidden labels; up to {MAX_TOTAL} are advised"
             yield Weakness(Severity.WEAK, f"{where}.quota.total", text)
         if phase.show is Show.OPEN:
             text = "curves are public while the phase is open, and each step of a curve is one hidden case"

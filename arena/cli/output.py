@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+_WIDEST = 1000
+
 
 def print_json(value: Any) -> None:
     """Print a JSON value on stdout; times as ISO 8601."""
@@ -23,9 +25,9 @@ def print_table(title: str, columns: list[str], rows: list[list[str]], *, right:
         table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    console = Console(markup=False, highlight=False)
-    wide = Console(width=max(console.width, console.measure(table).maximum), markup=False, highlight=False)
-    wide.print(table)
+    needed = Console(width=_WIDEST).measure(table).maximum
+    width = max(Console().width, needed)
+    Console(width=width, markup=False, highlight=False).print(table)
 
 
 def shown_time(moment: datetime | None) -> str:
