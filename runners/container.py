@@ -121,3 +121,4 @@ class Box:
             self._wait_fault = fault
         finally:
             self._exited.set()
+            self._engine.close()  # this thread's connection

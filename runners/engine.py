@@ -71,7 +71,7 @@ class Engine:
         return self._timeout
 
     def close(self) -> None:
-        """Close this thread's connections; other threads' close with them."""
+        """Close this thread's connections; a thread that ends closes its own."""
         client = self._local.__dict__.pop("client", None)
         if client is not None:
             client.close()

@@ -198,6 +198,7 @@ class LocalRunner:
                 self._free.append(attempt.cpus)
                 self._free.sort()
                 self._changed.notify_all()
+            self._host.engine.close()  # this thread's connection
             if self._doorbell is not None:
                 self._doorbell(attempt_id)
 

@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from runners.attach import Conversation, Ended, Event, Interrupted, Line, Overlong
 from runners.container import Box, Launcher
-from runners.faults import AttemptCancelled, ContainerCannotStart
+from runners.faults import AttemptCancelled, ContainerCannotStart, EngineRefused
 from runners.policy import INPUT
 from runners.stage import Stage, StagedCase, compare_with_stage
 from runners.values import CaseInput, CaseResult, Detail, Limits, Outcome, exit_class
@@ -221,6 +222,10 @@ class ServeShard:
             self._stage.reveal(first)
             try:
                 compare_with_stage(first, self._launcher.engine.read_tar(container, f"{INPUT}/{first.name}"))
+            except EngineRefused as refused:
+                if refused.status != HTTPStatus.NOT_FOUND:
+                    raise
+                compare_with_stage(first, None)
             finally:
                 self._stage.withdraw(first)
 

@@ -137,28 +137,17 @@ def remove_folder(root: Path) -> None:
         raise StudyUnavailable(msg) from error
 
 
-def compare_with_stage(case: StagedCase, tar_stream: Iterable[bytes]) -> None:
+def compare_with_stage(case: StagedCase, tar_stream: Iterable[bytes] | None) -> None:
     """Check that what a container would see of a case is what was staged, file by file.
 
     Args:
         case: The staged and revealed case.
-        tar_stream: `/input/<case>` as the engine reads it through the container.
+        tar_stream: `/input/<case>` as the engine reads it through the container; None where it sees no such folder.
 
     Raises:
         StudyUnavailable: A file is missing, added or different.
     """
-    seen: dict[str, str] = {}
-    try:
-        with tarfile.open(fileobj=_Chunks(tar_stream), mode="r|", bufsize=_CHUNK) as archive:
-            for member in archive:
-                if member.isdir():
-                    continue
-                name = member.name.removeprefix("./").removeprefix(f"{case.name}/")
-                content = archive.extractfile(member) if member.isfile() else None
-                seen[name] = _digest(content) if content else "no regular file"
-    except tarfile.TarError as error:
-        msg = f"What the container would see of case {case.name} cannot be read: {error}"
-        raise StudyUnavailable(msg) from error
+    seen = _files_seen(case.name, tar_stream) if tar_stream is not None else {}
     if seen != dict(case.files):
         wrong = sorted(name for name in seen.keys() | case.files.keys() if seen.get(name) != case.files.get(name))
         msg = (
@@ -166,6 +155,21 @@ def compare_with_stage(case: StagedCase, tar_stream: Iterable[bytes]) -> None:
             f"{wrong[0]}). The staging folder must have the same path for this process and for the engine."
         )
         raise StudyUnavailable(msg)
+
+
+def _files_seen(case: str, tar_stream: Iterable[bytes]) -> dict[str, str]:
+    seen: dict[str, str] = {}
+    try:
+        with tarfile.open(fileobj=_Chunks(tar_stream), mode="r|", bufsize=_CHUNK) as archive:
+            for member in archive:
+                if member.isdir():
+                    continue
+                content = archive.extractfile(member) if member.isfile() else None
+                seen[member.name.removeprefix(f"{case}/")] = _digest(content) if content else "no regular file"
+    except tarfile.TarError as error:
+        msg = f"What the container would see of case {case} cannot be read: {error}"
+        raise StudyUnavailable(msg) from error
+    return seen
 
 
 def _digest(content: IO[bytes]) -> str:
