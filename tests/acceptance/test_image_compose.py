@@ -208,7 +208,7 @@ def test_the_composed_worker_evaluates_a_submission(composition: Composition, tm
     (entry,) = wait_for(published, "The composed worker published no leaderboard")
     assert entry["vendor_name"] == "Acme"
     assert entry["macro_auc"]["value"] == 1.0
-    assert entry["n"] == CASES
+    assert entry["macro_auc"]["n"] == CASES
 
     server, worker = composition.container("server"), composition.container("worker")
     home = composition.environment["ARENA_HOME"]
