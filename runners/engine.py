@@ -128,14 +128,17 @@ class Engine:
             if archive is None:
                 msg = f"The engine does not have image {image_id}, and there is no archive of it."
                 raise ImageUnavailable(msg)
-            before = self._tags()
+            tags, ids = self._images()
             try:
                 self._load(archive)
-                if (facts := self.image(image_id)) is not None:
+                facts = self.image(image_id)
+                if facts is not None:
                     with _asking("name an image"):
                         self._api.tag(image_id, _KEPT, image_id.removeprefix("sha256:")[:40])
             finally:
-                self._restore_tags(before)
+                self._restore_tags(tags)
+                if facts is None:
+                    self._drop_images(self._images()[1] - ids)
         if facts is None:
             msg = f"The archive does not contain image {image_id}."
             raise ImageUnavailable(msg)
@@ -304,13 +307,16 @@ class Engine:
                     action = "load an image"
                     raise EngineRefused(action, None, str(line["error"]))
 
-    def _tags(self) -> dict[str, str]:
+    def _images(self) -> tuple[dict[str, str], set[str]]:
+        """Return the images' tags with the ids that they name, and all ids."""
         with _asking("list images"):
             images = self._api.images()
-        return {tag: str(each["Id"]) for each in images for tag in each.get("RepoTags") or () if tag != "<none>:<none>"}
+        named = {tag: str(each["Id"]) for each in images for tag in each.get("RepoTags") or ()}
+        named.pop("<none>:<none>", None)
+        return named, {str(each["Id"]) for each in images}
 
     def _restore_tags(self, before: Mapping[str, str]) -> None:
-        for tag, image_id in self._tags().items():
+        for tag, image_id in self._images()[0].items():
             if before.get(tag) == image_id or tag.startswith(f"{_KEPT}:"):
                 continue
             with _asking("put an image's name back"):
@@ -319,6 +325,11 @@ class Engine:
                     self._api.tag(before[tag], repository, name, force=True)
                 else:
                     self._api.remove_image(tag, noprune=True)
+
+    def _drop_images(self, ids: set[str]) -> None:
+        """Remove images that an archive brought instead of the one that it should have brought."""
+        for image_id in ids:
+            self.remove_image(image_id)
 
 
 @contextmanager
