@@ -42,14 +42,14 @@ class Worker:
         self._runner = local_runner(host, doorbell=self._bell.set, observe=observe)
         self._works: Machinery = machinery(host, self._runner, doorbell=self._bell.set, clock=clock, observe=observe)
 
-    def run(self, until: Callable[[Progress], bool] = lambda _progress: False) -> None:
+    def run(self, until: Callable[[Progress], bool] | None = None) -> None:
         """Work with the schedule until `stop`, or until `until` says that it is enough."""
         with only_dispatcher(self._host.store, self._host.settings.home):
             clockwork = Clockwork(self._tick, self._host.store)
             try:
                 self._begin()
                 clockwork.start()
-                while not self._stopping.is_set() and not until(self._progress()):
+                while not self._stopping.is_set() and not (until and until(self._progress())):
                     self._work()
             finally:
                 clockwork.stop()

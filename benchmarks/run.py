@@ -1,0 +1,8 @@
+"""Run every benchmark: `make bench`."""
+
+from __future__ import annotations
+
+from benchmarks import case_cost
+
+if __name__ == "__main__":
+    case_cost.main()
