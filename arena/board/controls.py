@@ -29,12 +29,11 @@ def choose_phase(reader: Reader, challenge: ChallengeFacts, words: Words) -> Pha
     """Let the reader choose a phase; at first the open one."""
     phases = {phase.name: reader.phase(challenge, phase.name) for phase in challenge.declaration.phases}
 
-    def label(code: str) -> str:
-        facts = phases[code]
-        return f"{local(facts.phase.title, words)} · {words(f'phase.{facts.stand}')}"
-
     first = default_phase(list(phases.values())).phase.name
-    return phases[_select("phase", list(phases), first, words, label, scope=challenge.slug)]
+    chosen = _select(
+        "phase", list(phases), first, words, lambda code: local(phases[code].phase.title, words), scope=challenge.slug
+    )
+    return phases[chosen]
 
 
 def choose_language(words: Words) -> None:
