@@ -4,6 +4,9 @@ A study is unpacked into a private folder while its digest is computed; only whe
 renamed, whole, into the bound `/input`. All folders lie on one file system, so that both steps are single renames.
 """
 
+# ruff: noqa: PTH101, PTH102, PTH104
+# Paths are strings where a case passes: making a `Path` costs as much as the system call that it is made for.
+
 from __future__ import annotations
 
 import hashlib
@@ -44,9 +47,10 @@ class Stage:
         """Name the folders; `root` is made by `open` and removed by `close`."""
         self._root = root
         self._studies = studies
-        self._ready = root / "ready"
-        self._used = root / "used"
+        self._ready = str(root / "ready")
+        self._used = str(root / "used")
         self.input = root / "input"
+        self._input = str(self.input)
         self._remover = _Remover()
 
     def open(self) -> None:
@@ -57,8 +61,8 @@ class Stage:
         """
         try:
             self._root.mkdir(parents=True, mode=0o700)
-            for folder in (self._ready, self._used, self.input):
-                folder.mkdir()
+            for folder in (self._ready, self._used, str(self.input)):
+                os.mkdir(folder)
             # The container is some other user: it passes through the bound folder only, never through the root.
             self.input.chmod(0o755)
         except OSError as error:
@@ -88,12 +92,12 @@ class Stage:
         if not _CASE_NAME.fullmatch(case.case):
             msg = f"Not a case name: {case.case!r}"
             raise StudyUnavailable(msg)
-        folder = self._ready / case.case
+        folder = f"{self._ready}/{case.case}"
         try:
             with self._studies.open(case.study) as blob:
                 stream = _Hashing(blob)
-                folder.mkdir()
-                files = _unpack(stream, str(folder), digests=digests)
+                os.mkdir(folder)
+                files = _unpack(stream, folder, digests=digests)
                 found = stream.finish()
         except (OSError, tarfile.TarError, _MalformedStudyError) as error:
             msg = f"Study {case.study.sha256} cannot be unpacked: {error}"
@@ -109,16 +113,16 @@ class Stage:
 
     def reveal(self, case: StagedCase) -> None:
         """Let the container see the case."""
-        (self._ready / case.name).rename(self.input / case.name)
+        os.rename(f"{self._ready}/{case.name}", f"{self._input}/{case.name}")
 
     def withdraw(self, case: StagedCase) -> None:
         """Take a revealed case away, to be revealed again later."""
-        (self.input / case.name).rename(self._ready / case.name)
+        os.rename(f"{self._input}/{case.name}", f"{self._ready}/{case.name}")
 
     def discard(self, case: StagedCase) -> None:
         """Take a revealed case away for good; its folder is never used again, as a container may hold it open."""
-        used = self._used / case.name
-        (self.input / case.name).rename(used)
+        used = f"{self._used}/{case.name}"
+        os.rename(f"{self._input}/{case.name}", used)
         self._remover.remove(used)
 
 
@@ -187,14 +191,14 @@ class _Remover:
     """Deletes folders in a thread of its own: a busy disk takes longer for it than for all the rest of a case."""
 
     def __init__(self) -> None:
-        self._folders: queue.Queue[Path | None] = queue.Queue(maxsize=_WAITING_FOR_REMOVAL)
+        self._folders: queue.Queue[str | None] = queue.Queue(maxsize=_WAITING_FOR_REMOVAL)
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="arena-stage", daemon=True)
         self._thread.start()
 
-    def remove(self, folder: Path) -> None:
+    def remove(self, folder: str) -> None:
         self._folders.put(folder)
 
     def stop(self) -> None:
@@ -240,14 +244,14 @@ def _unpack(stream: _Hashing, folder: str, *, digests: bool) -> dict[str, str]:
                 raise _MalformedStudyError(msg)
             parent = member.name.partition("/")[0]
             if parent not in series:
-                Path(folder, parent).mkdir()
+                os.mkdir(f"{folder}/{parent}")
                 series.add(parent)
             files[member.name] = _write(f"{folder}/{member.name}", archive.extractfile(member), member.size, digests)
     if not files:
         msg = "the archive is empty"
         raise _MalformedStudyError(msg)
-    for path in (*(Path(folder, name) for name in series), Path(folder)):
-        path.chmod(0o755)
+    for path in (*(f"{folder}/{name}" for name in series), folder):
+        os.chmod(path, 0o755)  # noqa: S103 - the container is some other user and has to read it
         os.utime(path, (0, 0))
     return files
 
