@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,12 +53,12 @@ def prepare(out: Path) -> None:
     made = 0
     for name in (*CASES, TRAINING):
         target = out / TRAINING if name == TRAINING else out / "cases" / name
-        made += _once(out, target, studies, lambda name=name, target=target: _draw(name, target))
+        made += _once(out, target, studies, partial(_draw, name, target))
     for name in TRAINED:
         sources = [HERE / "baselines" / name, HERE / "baselines" / "shared"]
         digest = source_digest(sources, ("numpy", "scikit-learn", "pydicom"), studies)
         target = out / "weights" / name
-        made += _once(out, target, digest, lambda name=name, target=target: _train(name, out / TRAINING, target))
+        made += _once(out, target, digest, partial(_train, name, out / TRAINING, target))
     print(f"chest-phantom: {made} of {len(CASES) + 1 + len(TRAINED)} parts made anew, the rest was there, in {out}")
 
 

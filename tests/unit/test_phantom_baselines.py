@@ -92,9 +92,7 @@ def test_nothing_but_pixels_and_spacing_changes_an_answer(
 
 
 @pytest.mark.parametrize("name", BASELINES[:4])
-def test_an_answer_does_not_depend_on_what_was_asked_before(
-    staged: dict[str, Path], small: Rows, name: str
-) -> None:
+def test_an_answer_does_not_depend_on_what_was_asked_before(staged: dict[str, Path], small: Rows, name: str) -> None:
     forward = probabilities(staged[name], small, small.studies[:5])
     backward = probabilities(staged[name], small, small.studies[:5][::-1])
     assert all(np.array_equal(forward[each], backward[each][::-1]) for each in FINDINGS)
@@ -140,13 +138,15 @@ def test_the_brittle_baseline_takes_five_times_the_limit_that_the_challenge_decl
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_image_copies_every_file_that_the_program_imports_and_none_that_trains(name: str) -> None:
     folder = CHALLENGE / "baselines" / name
-    copied = re.search(r"^COPY (.+) /opt/algorithm/$", (folder / "Dockerfile").read_text(encoding="utf-8"), re.M)
+    copied = re.search(
+        r"^COPY (.+) /opt/algorithm/$", (folder / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert copied is not None
     files = set(copied[1].split()) - {"weights.npz"}
     needed = {"main.py"}
     for _ in range(4):
         text = "\n".join((folder / each).read_text(encoding="utf-8") for each in needed)
-        imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.M))
+        imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
         needed |= {f"{module}.py" for module in imported if (folder / f"{module}.py").exists()}
     assert files == needed
     sources = "\n".join((folder / each).read_text(encoding="utf-8") for each in needed)

@@ -7,10 +7,9 @@ line and for the fluid's surface, the latter with coarse brightness and texture.
 from __future__ import annotations
 
 import numpy as np
+from filters import blobness, block_maxima, edges_by_direction, highest_spots, texture
 from numpy.typing import NDArray
 from pixels import Picture, shrink
-
-from filters import block_maxima, blobness, edges_by_direction, highest_spots, texture
 
 Vector = NDArray[np.float32]
 

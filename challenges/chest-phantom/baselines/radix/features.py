@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from filters import block_maxima, gaussian, texture
 from numpy.typing import NDArray
 from pixels import Picture, shrink
-
-from filters import block_maxima, gaussian, texture
 
 Vector = NDArray[np.float32]
 

@@ -54,7 +54,8 @@ def highest_spots(values: Picture, count: int) -> Vector:
 def block_maxima(values: Picture, size: int) -> Vector:
     """Return the maximum of each square block."""
     rows, columns = values.shape[0] // size, values.shape[1] // size
-    return values[: rows * size, : columns * size].reshape(rows, size, columns, size).max(axis=(1, 3)).ravel()
+    blocks = values[: rows * size, : columns * size].reshape(rows, size, columns, size)
+    return np.asarray(blocks.max(axis=(1, 3)).ravel(), dtype=np.float32)
 
 
 def edges_by_direction(picture: Picture, directions: int, size: int) -> Vector:

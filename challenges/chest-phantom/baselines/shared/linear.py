@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,13 @@ class LinearModel:
 
     def save(self, path: Path) -> None:
         """Write the model."""
-        arrays = {f"{finding}.weights": np.asarray(vector) for finding, vector in self.weights.items()}
+        arrays: dict[str, Any] = {f"{finding}.weights": vector for finding, vector in self.weights.items()}
         arrays |= {f"{finding}.bias": np.asarray(value) for finding, value in self.bias.items()}
         np.savez(path, **arrays)
 
     def probabilities(self, features: Mapping[str, Vector]) -> dict[str, float]:
         """Return each finding's probability from its own features."""
-        scores = {finding: float(features[finding] @ self.weights[finding]) + self.bias[finding] for finding in self.bias}
+        scores = {
+            finding: float(features[finding] @ self.weights[finding]) + self.bias[finding] for finding in self.bias
+        }
         return {finding: float(1 / (1 + np.exp(-score))) for finding, score in scores.items()}

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # read by NumPy when it is imported: one core is all a container has
+# One core is all that a container has. NumPy reads these when it is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
 
 from pathlib import Path
 
@@ -50,7 +52,11 @@ def read_picture(folder: Path) -> Picture:
 
 
 def read_levels(folder: Path) -> tuple[Picture, float]:
-    """Read the study's levels as stored, but with white bone, and the pixels' side in millimetres; otherwise as above."""
+    """Read the study's levels as stored, but with white bone, and the pixels' side in millimetres.
+
+    Raises:
+        ValueError: The folder holds no DICOM file, or more than one.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix == ".dcm")
     if len(files) != 1:
         msg = f"expected one file, found {len(files)}"

@@ -93,7 +93,8 @@ class Lung:
         wide = np.where(across < 0, np.float32(self.shape.width * 0.9), np.float32(self.shape.width))
         power = np.float32(2.3)
         rho = (np.abs(across / wide) ** power + np.abs(down / tall) ** power) ** (1 / power)
-        return (1 - rho) * np.sqrt(across**2 + down**2) / np.maximum(rho, np.float32(1e-3))
+        distance = (1 - rho) * np.sqrt(across**2 + down**2) / np.maximum(rho, np.float32(1e-3))
+        return np.asarray(distance, dtype=np.float32)
 
     def wall_at(self, y: float) -> float:
         """Return how far from the midline, in millimetres, the chest wall is at level `y`."""
@@ -114,7 +115,7 @@ class Lung:
     def dome(self) -> Map:
         """Level of the diaphragm above each pixel."""
         offset = np.abs((self.lateral - np.float32(62)) / np.float32(70)) ** np.float32(2.4)
-        return np.float32(self.base) - np.float32(self.shape.dome) * (1 - offset)
+        return np.asarray(np.float32(self.base) - np.float32(self.shape.dome) * (1 - offset), dtype=np.float32)
 
     @cached_property
     def depth(self) -> Map:
@@ -122,7 +123,8 @@ class Lung:
         y = self.frame.grid[1]
         bulge = np.float32(4) * np.exp(-(((y - 8) / np.float32(24)) ** 2))
         inner = self.lateral - np.float32(self.shape.mediastinum) - bulge
-        return np.minimum(np.minimum(self.wall, inner), (self.dome - y) * np.float32(0.85))
+        nearest = np.minimum(np.minimum(self.wall, inner), (self.dome - y) * np.float32(0.85))
+        return np.asarray(nearest, dtype=np.float32)
 
     @cached_property
     def inside(self) -> Map:
@@ -164,7 +166,7 @@ class Layers:
     def attenuation(self) -> Map:
         """Return the sum, as log attenuation."""
         lungs = self.air * np.float32(LUNG_DEFICIT) + self.gas * np.float32(PARENCHYMA)
-        return np.maximum(self.solid - lungs + self.tissue, np.float32(0))
+        return np.asarray(np.maximum(self.solid - lungs + self.tissue, 0), dtype=np.float32)
 
 
 def build(chest: Chest, anatomy: np.random.Generator, texture: np.random.Generator) -> Layers:
@@ -222,9 +224,18 @@ def _mediastinum(chest: Chest, air: Map, heart: Map) -> Map:
     added = np.float32(0.16) * heart + np.float32(0.85) * air * np.maximum(knob, cava)
     added += np.float32(0.14) * knob + np.float32(0.12) * aorta
     trachea = edge(np.float32(7.5) - np.abs(x + np.float32(1.5)), 2.5) * edge(-12 - y, 7)
-    right_bronchus = edge(5.5 - np.abs((x + 2) * 0.75 + (y + 14) * 0.75), 2.2) * edge(-x + 2, 3) * edge(x + 34, 8)
-    left_bronchus = edge(4.5 - np.abs((x - 2) * -0.55 + (y + 12) * 0.85), 2.0) * edge(x - 2, 3) * edge(40 - x, 8)
-    return added - np.float32(0.42) * trachea - np.float32(0.30) * np.maximum(right_bronchus, left_bronchus)
+    right_bronchus = (
+        edge(np.float32(5.5) - np.abs((x + 2) * np.float32(0.75) + (y + 14) * np.float32(0.75)), 2.2)
+        * edge(-x + 2, 3)
+        * edge(x + 34, 8)
+    )
+    left_bronchus = (
+        edge(np.float32(4.5) - np.abs((x - 2) * np.float32(-0.55) + (y + 12) * np.float32(0.85)), 2.0)
+        * edge(x - 2, 3)
+        * edge(40 - x, 8)
+    )
+    airways = np.float32(0.42) * trachea + np.float32(0.30) * np.maximum(right_bronchus, left_bronchus)
+    return np.asarray(added - airways, dtype=np.float32)
 
 
 def _abdomen(chest: Chest) -> Map:
@@ -243,4 +254,5 @@ def _interstitium(shape: Habitus, rng: np.random.Generator) -> Map:
     fine = gaussian_filter(rng.standard_normal((ROWS, COLUMNS), dtype=np.float32), 1.1, truncate=3)
     small = gaussian_filter(rng.standard_normal((ROWS // 4, COLUMNS // 4), dtype=np.float32), 1.2)
     coarse = enlarge(small)
-    return np.float32(shape.markings) * (np.float32(0.085) * fine + np.float32(0.075) * coarse)
+    net = np.float32(shape.markings) * (np.float32(0.085) * fine + np.float32(0.075) * coarse)
+    return np.asarray(net, dtype=np.float32)

@@ -44,9 +44,7 @@ class Frame:
         cosine, sine = np.cos(self.tilt) * self.scale, np.sin(self.tilt) * self.scale
         across = points[:, 0] * cosine - points[:, 1] * sine + self.shift_mm[0]
         down = points[:, 0] * sine + points[:, 1] * cosine + self.shift_mm[1]
-        return np.stack(
-            [across / self.spacing_mm + (COLUMNS - 1) / 2, down / self.spacing_mm + (ROWS - 1) / 2], axis=1
-        )
+        return np.stack([across / self.spacing_mm + (COLUMNS - 1) / 2, down / self.spacing_mm + (ROWS - 1) / 2], axis=1)
 
 
 @dataclass(frozen=True, slots=True)

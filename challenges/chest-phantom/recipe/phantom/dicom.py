@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
 from .canvas import COLUMNS, ROWS
 from .exposure import WHITE
@@ -23,10 +23,10 @@ FIRST_DAY = date(2025, 1, 6)
 DAYS = 360
 
 
-def uid(*parts: object) -> str:
+def uid(*parts: object) -> UID:
     """Return a unique identifier under 2.25 (PS3.5 B.2), the same for the same parts."""
     digest = hashlib.sha256("|".join(map(str, (RECIPE_SEED, *parts))).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:16], 'big') >> 1}"
+    return UID(f"2.25.{int.from_bytes(digest[:16], 'big') >> 1}")
 
 
 def write_study(study: Study, path: Path) -> None:
@@ -38,7 +38,8 @@ def write_study(study: Study, path: Path) -> None:
     """
     dataset = Dataset()
     instance = uid(study.plan.case_set.name, study.plan.study, "instance")
-    for fill in (_patient, _study, _equipment, _anatomy, _acquisition, _image):
+    _anatomy(dataset)
+    for fill in (_patient, _study, _equipment, _acquisition, _image):
         fill(dataset, study)
     dataset.SOPClassUID = DigitalXRayImageStorageForPresentation
     dataset.SOPInstanceUID = instance
@@ -95,7 +96,7 @@ def _equipment(dataset: Dataset, study: Study) -> None:
     dataset.InstitutionName = study.plan.site
 
 
-def _anatomy(dataset: Dataset, study: Study) -> None:
+def _anatomy(dataset: Dataset) -> None:
     dataset.BodyPartExamined = "CHEST"
     dataset.ImageLaterality = "U"
     dataset.AnatomicRegionSequence = Sequence([_code("51185008", "SCT", "Chest")])

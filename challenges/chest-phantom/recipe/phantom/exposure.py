@@ -86,7 +86,7 @@ def _to_levels(shown: NDArray[np.float64], mean: float, spread: float) -> NDArra
 
 def _marker(side: int) -> list[Stroke]:
     """Return a lead letter at the patient's left (L) or right (R), high beside the shoulder."""
-    x, y = 146.0 * side, -158.0
+    x, y = 128.0 * side, -154.0
     if side > 0:
         lines = [[(x, y), (x, y + 13), (x + 8, y + 13)]]
     else:

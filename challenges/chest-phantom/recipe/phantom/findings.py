@@ -56,9 +56,9 @@ def add_nodule(chest: Chest, layers: Layers, conspicuity: float, rng: np.random.
 def _spot_in_lung(lung: Lung, rng: np.random.Generator, margin: float) -> Place:
     """Draw a place well inside the lung's clear part."""
     while True:
-        lateral, y = rng.uniform(36, 125), rng.uniform(-95, 85)
+        lateral, y = rng.uniform(44, 125), rng.uniform(-95, 85)
         clear_of_wall = lateral < lung.wall_at(y) - margin and y > lung.top + 14 + margin
-        behind_heart = lung.side > 0 and lateral < 78 and y > 10
+        behind_heart = lung.side > 0 and lateral < 92 and y > -2
         if clear_of_wall and y < lung.dome_at(lateral) - margin and not behind_heart:
             return float(lung.side * lateral), float(y)
 

@@ -87,7 +87,7 @@ CASE_SETS = {
     each.name: each
     for each in (
         CaseSet("sample", 24, 11),
-        CaseSet("public", 100, 22),
+        CaseSet("public", 100, 1322),
         CaseSet("public-2", 100, 33),
         CaseSet("final", 200, 44),
         CaseSet("training", 900, 55),

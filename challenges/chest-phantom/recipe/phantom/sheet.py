@@ -78,9 +78,7 @@ def _picture(study: Study) -> Image.Image:
     return Image.fromarray(np.uint8(np.clip((levels - low) / (high - low), 0, 1) * 255)).convert("RGB")
 
 
-def _ticks(
-    pen: ImageDraw.ImageDraw, left: int, top: int, place: tuple[float, float], size: tuple[int, int]
-) -> None:
+def _ticks(pen: ImageDraw.ImageDraw, left: int, top: int, place: tuple[float, float], size: tuple[int, int]) -> None:
     """Point to a place from the picture's borders, so that nothing covers it."""
     x, y = left + place[0], top + place[1]
     right, bottom = left + size[0], top + size[1]

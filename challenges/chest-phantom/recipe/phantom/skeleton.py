@@ -32,13 +32,13 @@ def bones(frame: Frame, shape: Habitus, lungs: Sequence[Lung], rng: np.random.Ge
     total += draw(frame, _clavicles(shape)) * np.float32(0.42)
     total += draw(frame, _shoulders(shape)) * np.float32(0.36)
     total += draw(frame, _spine(rng)) * np.float32(0.40)
-    return total * np.float32(shape.bone)
+    return np.asarray(total * np.float32(shape.bone), dtype=np.float32)
 
 
 def rib(
     shape: Habitus, wall: Callable[[float], float], side: int, number: int, jitter: np.ndarray
 ) -> tuple[Points, Points]:
-    """Return a rib's back part, from the spine to the chest wall, and its front part, from there towards the breastbone."""
+    """Return a rib's back part, from the spine to the chest wall, and its front part, from there inwards."""
     y = FIRST_RIB_Y + shape.rib_pitch * number + float(jitter[0])
     drop = shape.rib_drop * (0.55 + 0.07 * number)
     turn = y + drop + float(jitter[1])

@@ -27,8 +27,7 @@ def vessels(frame: Frame, markings: float, rng: np.random.Generator) -> Map:
             end = middle + 0.5 * length[:, None] * np.stack([np.cos(bend), np.sin(bend)], axis=1)
             lines = np.stack([start, middle, end], axis=1) * [side, 1]
             by_generation[generation] += [
-                Stroke(line, float(wide), min(1.0, 0.19 * float(wide)))
-                for line, wide in zip(lines, width, strict=True)
+                Stroke(line, float(wide), min(1.0, 0.19 * float(wide))) for line, wide in zip(lines, width, strict=True)
             ]
             fork = rng.normal(0.36, 0.12, (len(angle), 2)) * [-1, 1]
             thin = rng.uniform(0.68, 0.86, (len(angle), 2))
