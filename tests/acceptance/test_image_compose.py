@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -107,21 +107,20 @@ class Composition:
             return None
         return answer.json() if answer.is_success else None
 
+    def wait_for(self, question: Callable[[], Any], what: str) -> Any:
+        """Ask until there is an answer; what the services said is the failure's message."""
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            answer = question()
+            if answer:
+                return answer
+            time.sleep(1)
+        pytest.fail(f"{what} within {READY_SECONDS} s\n{self.compose('logs', '--no-color', '--tail', '40')}")
+
     def container(self, service: str) -> Any:
         """Tell how the engine runs a service."""
         found = self.compose("ps", "-q", service).split()[0]
         return json.loads(run("docker", "inspect", found))[0]
-
-
-def wait_for(question: Any, what: str) -> Any:
-    """Ask until there is an answer."""
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until:
-        answer = question()
-        if answer:
-            return answer
-        time.sleep(1)
-    pytest.fail(f"{what} within {READY_SECONDS} s")
 
 
 def free_port() -> int:
@@ -205,7 +204,7 @@ def test_the_composed_worker_evaluates_a_submission(composition: Composition, tm
         answer = composition.ask("/api/v1/challenges/chest/phases/public/leaderboard")
         return answer and answer["leaderboard"] and answer["leaderboard"]["entries"]
 
-    (entry,) = wait_for(published, "The composed worker published no leaderboard")
+    (entry,) = composition.wait_for(published, "The composed worker published no leaderboard")
     assert entry["vendor_name"] == "Acme"
     assert entry["macro_auc"]["value"] == 1.0
     assert entry["macro_auc"]["n"] == CASES
@@ -219,5 +218,5 @@ def test_the_composed_worker_evaluates_a_submission(composition: Composition, tm
         assert service["Config"]["User"].split(":")[0] != "0"
         assert service["HostConfig"]["ReadonlyRootfs"]
         assert service["HostConfig"]["CapDrop"] == ["ALL"]
-    (runs,) = [folder for folder in Path(home).iterdir() if folder.name == "runs"]
-    assert list(runs.iterdir()) == []
+    left = [path for runner in (Path(home) / "runs").iterdir() for path in runner.iterdir()]
+    assert left == []
