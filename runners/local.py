@@ -171,7 +171,7 @@ class LocalRunner:
             else:
                 self._host.engine.ping()
         except RunnerFault as fault:
-            _log.warning("No work is taken: %s", fault)
+            _log.warning("No work is taken: %s", str(fault))
             return False
         return True
 
