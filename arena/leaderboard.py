@@ -14,9 +14,10 @@ from datetime import datetime
 from sqlmodel import Session
 
 from arena.blobs import BlobStore
+from arena.challenge.opening import version_of_phase
 from arena.challenge.phases import PhaseState, phase_status
 from arena.challenge.schema import Declaration, EntryRule, Phase, Show
-from arena.errors import UnknownCaseSet
+from arena.errors import UnknownCaseSet, UnknownChallenge
 from arena.evaluation.child import ScoringChild
 from arena.evaluation.ranking import Ranked, RankedEntry, RankJob, rank_entries
 from arena.scoring import SCORER_VERSION
@@ -169,19 +170,17 @@ class _Facts:
 
 
 def _facts(session: Session, slug: str, phase_name: str, now: datetime) -> _Facts:
-    version = boards.newest_version(session, slug)
-    if version is None:
-        msg = f"challenge {slug} has no version"
-        raise ValueError(msg)
+    # The newest version says when the phase closes; the one of the phase says by which rules it is judged.
+    state = phase_status(declared(session, slug), phase_name, now).state
+    version = version_of_phase(session, slug, phase_name)
     declaration = Declaration.model_validate(version.declaration)
-    state = phase_status(declaration, phase_name, now).state
     phase = declaration.phase(phase_name)
     if phase is None:
-        msg = f"challenge {slug} has no phase {phase_name}"
+        msg = f"version {version.number} of {slug} has no phase {phase_name}"
         raise ValueError(msg)
     case_set = boards.newest_case_set(session, slug, phase.cases)
     if case_set is None:
-        known = ", ".join(sorted(case_set.name for case_set in declaration.case_sets))
+        known = ", ".join(sorted(each.name for each in declaration.case_sets))
         raise UnknownCaseSet(slug=slug, name=phase.cases, known=known)
     shown = state is PhaseState.CLOSED or phase.show is Show.OPEN
     # The phase before has chosen who takes part in one that follows; all of them stand on its board.
@@ -194,6 +193,18 @@ def _facts(session: Session, slug: str, phase_name: str, now: datetime) -> _Fact
         case_set=case_set,
         disclosure=Disclosure.CLOSED if shown else Disclosure.OPEN,
     )
+
+
+def declared(session: Session, slug: str) -> Declaration:
+    """Return a challenge's newest declaration.
+
+    Raises:
+        UnknownChallenge: No challenge of that name is open here.
+    """
+    version = boards.newest_version(session, slug)
+    if version is None:
+        raise UnknownChallenge(slug=slug, known=", ".join(boards.challenge_slugs(session)) or "none")
+    return Declaration.model_validate(version.declaration)
 
 
 def choose(candidates: Iterable[Candidate], rule: EntryRule) -> list[Candidate]:

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlmodel import Session
 
+from arena.challenge.opening import version_of_phase
 from arena.challenge.phases import BoundaryAction, boundaries
 from arena.challenge.schema import Declaration, Phase
-from arena.leaderboard import Publisher
+from arena.leaderboard import Publisher, declared
 from arena.store import boards
 from arena.store.finals import add_final_evaluations, expose
 from arena.store.session import Store
@@ -30,11 +30,10 @@ EVERY_SECONDS = 60
 def advance(store: Store, publisher: Publisher, now: datetime) -> list[tuple[str, str, BoundaryAction]]:
     """Do everything that is due at `now` and has not been done; return what was done as (challenge, phase, action)."""
     with store.read() as session:
-        declared = {slug: _declaration(session, slug) for slug in boards.challenge_slugs(session)}
+        declarations = [declared(session, slug) for slug in boards.challenge_slugs(session)]
     done: list[tuple[str, str, BoundaryAction]] = []
-    for slug, declaration in declared.items():
-        if declaration is None:
-            continue
+    for declaration in declarations:
+        slug = declaration.slug
         done.extend(
             (slug, boundary.phase, boundary.action)
             for boundary in boundaries(declaration)
@@ -46,11 +45,6 @@ def advance(store: Store, publisher: Publisher, now: datetime) -> list[tuple[str
             if phase.follows is not None and _publish_final(store, publisher, declaration, phase, now)
         )
     return done
-
-
-def _declaration(session: Session, slug: str) -> Declaration | None:
-    version = boards.newest_version(session, slug)
-    return None if version is None else Declaration.model_validate(version.declaration)
 
 
 def _do(
@@ -88,7 +82,8 @@ def _nominate(store: Store, publisher: Publisher, declaration: Declaration, phas
     with store.write() as session:
         if not boards.add_action(session, slug, phase.name, BoundaryAction.NOMINATE, now):
             return False
-        add_final_evaluations(session, slug, phase.name, phase.cases, entrants, now)
+        version = version_of_phase(session, slug, phase.name)
+        add_final_evaluations(session, slug, phase.name, phase.cases, version.digest, entrants, now)
     return True
 
 
@@ -135,8 +130,8 @@ class Clockwork:
     def _plan_boundaries(self) -> None:
         now = datetime.now(UTC)
         with self._store.read() as session:
-            declared = [_declaration(session, slug) for slug in boards.challenge_slugs(session)]
-        moments = {boundary.at for declaration in declared if declaration for boundary in boundaries(declaration)}
+            declarations = [declared(session, slug) for slug in boards.challenge_slugs(session)]
+        moments = {boundary.at for declaration in declarations for boundary in boundaries(declaration)}
         for moment in sorted(moment for moment in moments if moment > now):
             self._scheduler.add_job(
                 self._tick, DateTrigger(moment, timezone=UTC), id=moment.isoformat(), replace_existing=True

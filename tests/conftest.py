@@ -14,7 +14,7 @@ from tests.database import database_url, postgres_server, sqlite_store, store
 __all__ = ["database_url", "postgres_server", "sqlite_store", "store"]
 
 REAL_DATA = "ARENA_REAL_DATA"
-KEPT_SETTINGS = {"ARENA_BASE_IMAGE", "ARENA_CHROMIUM", REAL_DATA}
+KEPT_SETTINGS = {"ARENA_BASE_IMAGE", "ARENA_CHROMIUM", "ARENA_WRITE_SCREENSHOTS", REAL_DATA}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 

@@ -84,8 +84,8 @@ def demo(
     for phase in (CLOSED, FINAL, OPEN):
         console.print()
         print_leaderboard(newest_document(host, declaration.slug, phase))
-    console.print(f"\nDone in {time.monotonic() - started:.0f} s. State: {host.settings.home} (link: {LINK}).")
-    console.print("Look around with `.venv/bin/arena leaderboard chest-phantom`, `.venv/bin/arena --help`.")
+    typer.echo(f"\nDone in {time.monotonic() - started:.0f} s. State: {host.settings.home} (link: {LINK}).")
+    typer.echo("Look around with `.venv/bin/arena leaderboard chest-phantom` and `.venv/bin/arena --help`.")
     if serving:
         serve()
 

@@ -176,7 +176,8 @@ def _latency(entry: Entry) -> str:
 def _seconds(value: float | None) -> str:
     if value is None:
         return "—"
-    return f"{value:.2g} s" if value >= 1 else f"{1000 * value:.2g} ms"
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:g} s" if rounded >= 1 else f"{1000 * rounded:g} ms"
 
 
 def _outcomes(entry: Entry) -> str:

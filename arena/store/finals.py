@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from arena.store.boards import newest_case_set, newest_version
+from arena.store.boards import newest_case_set
 from arena.store.session import new_code
 from arena.store.tables import Evaluation
 
@@ -21,15 +21,21 @@ def expose(session: Session, slug: str, case_set_name: str, now: datetime) -> No
 
 
 def add_final_evaluations(
-    session: Session, slug: str, phase: str, case_set_name: str, submissions: Sequence[str], now: datetime
+    session: Session,
+    slug: str,
+    phase: str,
+    case_set_name: str,
+    version_digest: str,
+    submissions: Sequence[str],
+    now: datetime,
 ) -> list[Evaluation]:
     """Queue one evaluation on the final set for each submission that has none yet.
 
-    All of them are judged by the newest version of the rules, for they share one leaderboard.
+    All of them are judged by one version of the rules, for they share one leaderboard.
     """
-    case_set, version = newest_case_set(session, slug, case_set_name), newest_version(session, slug)
-    if case_set is None or version is None:
-        msg = f"challenge {slug} lacks case set {case_set_name} or a version"
+    case_set = newest_case_set(session, slug, case_set_name)
+    if case_set is None:
+        msg = f"challenge {slug} lacks case set {case_set_name}"
         raise ValueError(msg)
     added = []
     for submission in submissions:
@@ -40,7 +46,7 @@ def add_final_evaluations(
                 submission_code=submission,
                 phase=phase,
                 case_set_digest=case_set.digest,
-                challenge_version=version.digest,
+                challenge_version=version_digest,
                 queued_at=now,
             )
             session.add(evaluation)

@@ -105,7 +105,7 @@ class State:
         settings = Settings(home=self.home)
         assert Engine().containers_of(runner_id(settings)) == {}
         assert list(settings.runs_root.rglob("*/*")) == []
-        assert [path for path in self.home.rglob("*.part")] == []
+        assert list(self.home.rglob("*.part")) == []
         lock = self.home / "dispatcher.lock"
         assert not lock.exists() or lock.read_text() == ""
 
