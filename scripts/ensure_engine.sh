@@ -49,6 +49,16 @@ mount_cgroups() {
     as_root cgroupfs-mount
 }
 
+# Debian's package may have started its daemon already, or an earlier run of this script did and it is still coming up.
+daemon_runs() {
+    local file pid
+    for file in /var/run/docker.pid /var/run/docker-ssd.pid "$DAEMON_PID_FILE"; do
+        pid=$(cat "$file" 2>/dev/null) || continue
+        if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]; then return 0; fi
+    done
+    return 1
+}
+
 # The daemon gets a pid file of its own, so that it can be ended without touching another one, and none of the
 # descriptors of this script, so that nobody who waits for our output waits for the daemon.
 start_daemon() {
@@ -57,6 +67,7 @@ start_daemon() {
         as_root systemctl enable --now docker >&2
         return
     fi
+    if daemon_runs; then return; fi
     mount_cgroups
     say "Starting dockerd (log: $DAEMON_LOG, pid file: $DAEMON_PID_FILE)"
     as_root env -u DOCKER_HOST DOCKERD="$(command -v dockerd || echo /usr/sbin/dockerd)" PID_FILE=$DAEMON_PID_FILE LOG=$DAEMON_LOG bash -c '
