@@ -47,7 +47,7 @@ if ! SOURCE_DATE_EPOCH=1 as_root mmdebstrap --quiet --variant=essential --format
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr \
-    --customize-hook='find "$1"/etc/apt -type f ! -name 00mmdebstrap -delete; rm -rf "$1"/var/log/* "$1"/usr/lib/*/gconv "$1"/usr/lib/*/perl-base/unicore' \
+    --customize-hook='find "$1"/etc/apt -type f ! -name 00mmdebstrap -delete; rm -rf "$1"/var/log/* "$1"/usr/lib/*/gconv "$1"/usr/lib/*/perl-base/unicore "$1"/usr/share/python3/debpython/__pycache__' \
     --customize-hook='find "$1"/usr/lib -depth -type d -path "*/python3*/*" \( -name tests -o -name test -o -name test_files -o -name lib2to3 -o -name idlelib -o -name pydoc_data \) -exec rm -rf {} +' \
     --customize-hook='rm -f "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap "$1"/etc/resolv.conf "$1"/etc/hostname' \
     "$codename" - - <"$work/sources.list" >"$work/base.tar" 2>"$work/log"; then
