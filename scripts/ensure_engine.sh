@@ -40,6 +40,8 @@ install_docker() {
     command -v apt-get >/dev/null ||
         die "No container engine answers: install and start Docker or Podman, or set DOCKER_HOST to one that runs."
     apt_install docker.io
+    # Newer releases ship the client apart from the daemon; Compose needs it.
+    command -v docker >/dev/null || apt_install docker-cli
 }
 
 # Without systemd a container host may lack its control groups; Debian's cgroupfs-mount mounts them.
