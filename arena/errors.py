@@ -9,7 +9,8 @@
     │   └── UnknownChallenge · UnknownCaseSet · CaseSetExposed · ScoringRefused
     ├── NotFound                  nothing has this code, HTTP 404, exit code 5
     └── HostError                 ours: retried, never charged to a vendor, HTTP 503, exit code 6
-        └── RunnerUnavailable · StoreUnavailable · BlobCorrupt · DispatcherRunning · IllegalTransition
+        └── RunnerUnavailable · StoreUnavailable · BlobCorrupt · ReferencesUnavailable
+            DispatcherRunning · IllegalTransition
 
 An algorithm's failure is not here: it is data, a `runners.values.Outcome`.
 
@@ -21,6 +22,7 @@ and the next step. It is safe to show to whoever caused it: never a label, a pat
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -35,6 +37,14 @@ class ArenaError(Exception):
         """Build the message from the class's docstring and the facts."""
         self.facts = facts
         super().__init__(inspect.cleandoc(type(self).__doc__ or "").format(**facts))
+
+    def __reduce__(self) -> tuple[Callable[..., ArenaError], tuple[type[ArenaError], dict[str, object]]]:
+        """Travel between processes with the facts; by default an exception is made anew from its message alone."""
+        return _rebuilt, (type(self), self.facts)
+
+
+def _rebuilt(kind: type[ArenaError], facts: dict[str, object]) -> ArenaError:
+    return kind(**facts)
 
 
 class ParticipantError(ArenaError):
@@ -157,6 +167,12 @@ class BlobCorrupt(HostError):
     """Blob {digest} under {root} is missing or damaged: {reason}."""
 
     code = "blob_corrupt"
+
+
+class ReferencesUnavailable(HostError):
+    """The references of a case set are missing or damaged; restore the vault's references from a copy."""
+
+    code = "references_unavailable"
 
 
 class DispatcherRunning(HostError):

@@ -92,13 +92,6 @@ class Publisher:
         log.info("leaderboard_written", extra={"challenge": slug, "phase": phase_name, "revision": board.revision})
         return board
 
-    def refresh(self, now: datetime) -> None:
-        """Write what a worker that was killed had scored and not yet published."""
-        with self._store.read() as session:
-            standing = boards.phases_with_scores(session)
-        for slug, phase_name in standing:
-            self.publish(slug, phase_name, now)
-
     def entrants(self, slug: str, phase_name: str, now: datetime) -> list[str]:
         """Return the submissions that a phase's entry rule sends on to the phase that follows it."""
         with self._store.read() as session:
@@ -112,7 +105,7 @@ class Publisher:
             facts.declaration.slug,
             facts.phase.name,
             judging_digest=facts.version.judging_digest,
-            case_set_digest=facts.case_set.digest,
+            case_set=facts.case_set,
             scorer_version=SCORER_VERSION,
         )
         return [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from arena.schedule import Clockwork, advance
-from arena.store import queue
+from arena.store import boards, queue
 from arena.store.lock import only_dispatcher
 from arena.wiring import Host, Machinery, local_runner, machinery, require_engine, utc_now
 from runners.protocol import Observe, unobserved
@@ -92,8 +92,9 @@ class Worker:
 
     def _begin(self) -> None:
         self._works.child.warm()
-        self._works.publisher.refresh(self._clock())
-        self.advance()
+        # What a killed predecessor had scored and not published is looked at again, after work has been handed out.
+        with self._host.store.read() as session:
+            self._works.settler.scored.update(boards.phases_with_scores(session))
 
     def _work(self) -> bool:
         self._bell.clear()

@@ -15,6 +15,7 @@ from itertools import combinations
 from arena.challenge.bundle import LANGUAGES, Bundle
 from arena.challenge.phases import PhaseState, phase_status
 from arena.challenge.schema import Declaration, Phase, Show
+from arena.scoring.missing import MissingPolicy
 from arena.store.tables import CaseSet, Split
 
 MIN_CASES = 400
@@ -85,6 +86,9 @@ def _windows(declaration: Declaration, now: datetime) -> Iterator[Weakness]:
             yield Weakness(
                 Severity.WEAK, f"phases.{phase.name}", f"its window ended at {status.closes_at}: nobody can submit"
             )
+    if declaration.missing is MissingPolicy.EXCLUDE_CASE:
+        text = "with exclude_case a vendor chooses by silence which few cases its score covers, and learns their labels"
+        yield Weakness(Severity.WEAK, "missing", text)
     for one, other in combinations(windows, 2):
         if _overlap(one, other):
             text = f'it overlaps "{other.name}"; a vendor may submit to both, each by its own quota'

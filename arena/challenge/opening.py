@@ -13,6 +13,7 @@ keeps the version that it was made under, and windows are read from the newest o
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import combinations
 
 from sqlmodel import Session
 
@@ -48,6 +49,7 @@ def open_challenge(store: Store, bundle: Bundle, now: datetime) -> ChallengeVers
         if before is not None and newest is not None:
             _keep_promises(before, newest.judging_digest, bundle, now)
         _refuse_exposed_sets(session, before, bundle.declaration, now)
+        _refuse_shared_sets(bundle.declaration, now)
         if newest is None:
             session.add(Challenge(slug=slug, created_at=now))
             session.flush()
@@ -151,6 +153,20 @@ def _refuse_exposed_sets(session: Session, before: Declaration | None, after: De
         if case_set is not None and case_set.exposed_at is not None:
             exposer = _exposer(before, phase.cases)
             raise CaseSetExposed(name=phase.cases, slug=after.slug, phase=exposer)
+
+
+def _refuse_shared_sets(declaration: Declaration, now: datetime) -> None:
+    """Refuse two phases on one case set: when the first closes, its curves tell the other's vendors the labels."""
+    for one, other in combinations(declaration.phases, 2):
+        if one.cases != other.cases:
+            continue
+        closed = [p for p in (one, other) if phase_status(declaration, p.name, now).state is PhaseState.CLOSED]
+        if len(closed) == 1:
+            raise CaseSetExposed(name=one.cases, slug=declaration.slug, phase=closed[0].name)
+        if not closed:
+            key = f"phases.{declaration.phases.index(other)}.cases"
+            reason = f'phase "{one.name}" uses this case set, whose numbers are public when that phase has closed'
+            raise _refusal(key, reason, other.cases, "a case set that no other phase uses")
 
 
 def _exposer(before: Declaration | None, cases: str) -> str:

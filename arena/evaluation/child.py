@@ -53,8 +53,8 @@ class ScoringChild:
             raise HostError(reason="the scoring process died") from error
 
     def warm(self) -> None:
-        """Start the child and let it import what scoring needs."""
-        self.run(_import_scoring, None)
+        """Let the child start and import what scoring needs, while the caller goes on."""
+        self.submit(_import_scoring, None)
 
     def discard(self) -> None:
         """Forget a child that died."""

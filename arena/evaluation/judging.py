@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from arena.blobs import BlobStore
 from arena.challenge.schema import Declaration
-from arena.errors import ScoringRefused
+from arena.errors import BlobCorrupt, ReferencesUnavailable, ScoringRefused
 from arena.evaluation.answers import LEVELS
 from arena.evaluation.record import JudgedCase, Record, ShardLines, read_shard, read_table, timed_out, write_record
 from arena.scoring import estimates
@@ -97,8 +97,17 @@ def score_evaluation(job: ScoreJob) -> bytes:
 
 
 def load_references(root: str, sha256: str, declaration: Declaration) -> References:
-    """Read a case set's references, verified by their digest."""
-    return read_references(BlobStore(root).get(sha256), [finding.code for finding in declaration.findings])
+    """Read a case set's references, verified by their digest.
+
+    Raises:
+        ReferencesUnavailable: They are missing or damaged.
+    """
+    try:
+        content = BlobStore(root).get(sha256)
+    except BlobCorrupt:
+        # Neither their place nor their digest may reach a log, not even as the cause of what is raised.
+        raise ReferencesUnavailable from None
+    return read_references(content, [finding.code for finding in declaration.findings])
 
 
 def scoring_inputs(

@@ -63,7 +63,7 @@ def newest_case_set(session: Session, slug: str, name: str) -> CaseSet | None:
 
 
 def scored(
-    session: Session, slug: str, phase: str, *, judging_digest: str, case_set_digest: str, scorer_version: str
+    session: Session, slug: str, phase: str, *, judging_digest: str, case_set: CaseSet, scorer_version: str
 ) -> list[Scored]:
     """Return the scored evaluations of a phase that may share a leaderboard, oldest submission first."""
     rows = session.exec(
@@ -76,7 +76,8 @@ def scored(
             Submission.state == SubmissionState.ACCEPTED,
             Evaluation.phase == phase,
             Evaluation.state == EvaluationState.SCORED,
-            Evaluation.case_set_digest == case_set_digest,
+            Evaluation.case_set_digest == case_set.digest,
+            Scorecard.references_digest == case_set.references_digest,
             Scorecard.judging_digest == judging_digest,
             Scorecard.scorer_version == scorer_version,
         )

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from arena.store.tables import Case, CaseSet, Evaluation
+from arena.store.session import transition
+from arena.store.tables import Case, CaseSet, Evaluation, EvaluationState
 
 
 def case_sets_of(session: Session, challenge_slug: str) -> list[CaseSet]:
@@ -42,10 +43,18 @@ def add_case_set(session: Session, case_set: CaseSet, cases: Sequence[Case]) -> 
 def replace_references(
     session: Session, case_set_digest: str, *, sha256: str, size_bytes: int, counts: dict[str, Any]
 ) -> CaseSet:
-    """Point a set to corrected references; its studies, and so its digest, stay."""
+    """Point a set to corrected references; its studies, and so its digest, stay.
+
+    What has been scored by the old ones is scored again from its stored predictions; no container runs.
+    """
     case_set = session.get_one(CaseSet, case_set_digest)
     case_set.references_digest = sha256
     case_set.references_size_bytes = size_bytes
     case_set.counts = counts
     session.add(case_set)
+    scored = select(Evaluation.code).where(
+        Evaluation.case_set_digest == case_set_digest, Evaluation.state == EvaluationState.SCORED
+    )
+    for code in session.exec(scored).all():
+        transition(session, Evaluation, code, expected=EvaluationState.SCORED, to=EvaluationState.RECORDED)
     return case_set

@@ -1,4 +1,4 @@
-"""A worker that kills itself with SIGKILL at the n-th occurrence of a step: `crashing_worker.py STEP N`."""
+"""A worker that kills itself with SIGKILL at the n-th occurrence of a step, `crashing_worker.py STEP N`, or reports it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from arena.settings import Settings
 from arena.wiring import open_host
 from arena.worker import Worker
+from runners.protocol import Observe, unobserved
 
 
 class Killer:
@@ -24,6 +25,25 @@ class Killer:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Reporter:
+    """Prints each occurrence of a step."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+
+    def __call__(self, step: str, name: str) -> None:
+        if step == self.step:
+            sys.stdout.write(f"{step} {name}\n")
+            sys.stdout.flush()
+
+
+def observer(arguments: list[str]) -> Observe:
+    """Read the command line."""
+    if not arguments:
+        return unobserved
+    step, occurrence = arguments
+    return Reporter(step) if occurrence == "report" else Killer(step, int(occurrence))
+
+
 if __name__ == "__main__":
-    step, occurrence = (sys.argv[1], int(sys.argv[2])) if len(sys.argv) == 3 else ("never", 1)
-    Worker(open_host(Settings()), observe=Killer(step, occurrence)).run_until_idle()
+    Worker(open_host(Settings()), observe=observer(sys.argv[1:])).run_until_idle()

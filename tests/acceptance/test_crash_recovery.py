@@ -28,6 +28,7 @@ from arena.store.tables import (
 )
 from arena.wiring import runner_id
 from runners.engine import Engine
+from tests.acceptance.own_engine import OwnEngine
 from tests.images import build_algorithm, store_archive
 from tests.seeding import NOW, Roots, declaration, seed_case_set, seed_challenge, seed_submission
 
@@ -65,16 +66,18 @@ class State:
             at = NOW + timedelta(seconds=number)
             seed_submission(self.store, vendor, cases, version, image_id=image_id, image=image, at=at)
 
-    def work(self, *arguments: str) -> int:
-        environment = dict(os.environ) | {
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ) | {
             "ARENA_HOME": str(self.home),
             "ARENA_DATABASE_URL": self.url,
             "ARENA_HOST_RETRIES": "50",
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
+
+    def work(self, *arguments: str) -> int:
         done = subprocess.run(
             [sys.executable, str(WORKER), *arguments],
-            env=environment,
+            env=self.environment(),
             capture_output=True,
             text=True,
             timeout=300,
@@ -101,9 +104,9 @@ class State:
             if attempt.state == AttemptState.ACCEPTED:
                 assert attempt.number == last[attempt.shard_id], "an accepted shard ran again"
 
-    def assert_nothing_left(self) -> None:
+    def assert_nothing_left(self, engine: Engine) -> None:
         settings = Settings(home=self.home)
-        assert Engine().containers_of(runner_id(settings)) == {}
+        assert engine.containers_of(runner_id(settings)) == {}
         assert list(settings.runs_root.rglob("*/*")) == []
         assert list(self.home.rglob("*.part")) == []
         lock = self.home / "dispatcher.lock"
@@ -144,4 +147,34 @@ def test_a_worker_killed_at_every_step_is_followed_by_one_that_finishes_the_work
     assert len(state.rows(Scorecard)) == 2
     assert len(state.rows(Leaderboard)) >= 1
     assert state.predictions() == undisturbed
-    state.assert_nothing_left()
+    state.assert_nothing_left(Engine())
+
+
+def test_work_goes_on_to_the_same_bytes_when_the_engine_is_killed_under_it(
+    tmp_path: Path, image_id: str, undisturbed: list[str]
+) -> None:
+    own = OwnEngine()
+    try:
+        own.start()
+        state = State(tmp_path, f"sqlite:///{tmp_path / 'arena.db'}", image_id)
+        environment = state.environment() | {"DOCKER_HOST": own.address}
+        # The worker reports each open container on its standard output.
+        with subprocess.Popen(
+            [sys.executable, str(WORKER), "container_open", "report"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as worker:
+            assert worker.stdout is not None
+            assert worker.stdout.readline().startswith("container_open")
+            own.kill()
+            own.start()
+            worker.communicate(timeout=300)
+        assert worker.returncode == 0
+        faulted = [attempt for attempt in state.rows(Attempt) if attempt.state == AttemptState.FAULTED]
+        assert faulted, "no attempt noticed that the engine was gone"
+        state.assert_accepted_once()
+        assert state.predictions() == undisturbed
+        state.assert_nothing_left(own.engine())
+    finally:
+        own.stop()

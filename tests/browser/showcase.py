@@ -77,7 +77,7 @@ FINAL = (
     Line("pw4t8h3qzb", "Лучевая Диагностика", "Орион", (0.897, 0.949, 0.921), (1, 1, 3), True, (1.27, 1.94), {}),
     Line("hd6v5n2yrc", "HexaVision", "ChestNet 12", (0.884, 0.931, 0.902), (2, 2, 4), False, (0.0912, 0.118), {}),
     Line(
-        "bk9f3w7tjd", "University of Turku", "OpenThorax", (0.861, 0.918, 0.894), (3, 2, 4), False, (2.61, 4.4),
+        "bk9f3w7tjd", "Polaris University", "OpenThorax", (0.861, 0.918, 0.894), (3, 2, 4), False, (2.61, 4.4),
         {Outcome.ABSTAINED: 4},
     ),
     Line(
@@ -369,7 +369,7 @@ class Showcase:
             ("rn2b7k4xqa", "NovaScan", "Thorax 5", EvaluationState.RECORDED, 14),
             ("rn5c9m3wtb", "OrionLabs", "Lung 1", EvaluationState.RUNNING, 11),
             ("rn8d4p6yvc", "DeepAI", "Sentinel", EvaluationState.HELD, 40),
-            ("rn3f7r2zhd", "University of Turku", "OpenThorax", EvaluationState.QUEUED, 6),
+            ("rn3f7r2zhd", "Polaris University", "OpenThorax", EvaluationState.QUEUED, 6),
             ("rn6g5t9cje", "HexaVision", "ChestNet 15", EvaluationState.QUEUED, 3),
         )
         for code, vendor, algorithm, state, minutes in made:

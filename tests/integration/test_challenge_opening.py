@@ -91,7 +91,12 @@ def test_a_phase_that_has_opened_is_not_removed(store: Store, tmp_path: Path) ->
 
 def test_before_a_phase_opens_everything_may_change(store: Store, tmp_path: Path) -> None:
     open_challenge(store, bundle_with(tmp_path / "1"), BEFORE)
-    changes = (JUDGING, ("cases: public", "cases: final"), ("opens_at: 2026-03-01T09:00:00Z", "opens_at: 2026-03-02"))
+    changes = (
+        JUDGING,
+        ("cases: public", "cases: third"),
+        ("- {name: final, split: final}", "- {name: final, split: final}\n  - {name: third, split: public}"),
+        ("opens_at: 2026-03-01T09:00:00Z", "opens_at: 2026-03-02"),
+    )
     assert open_challenge(store, bundle_with(tmp_path / "2", *changes), BEFORE).number == 2
 
 
@@ -125,6 +130,13 @@ def test_an_exposed_case_set_serves_no_new_phase(store: Store, tmp_path: Path, w
     added = ("    follows: public\n", "    follows: public\n" + NEXT.format(name="next", window=window))
     with pytest.raises(CaseSetExposed, match='"public" of "chest" was exposed when phase "public" closed'):
         open_challenge(store, bundle_with(tmp_path / "2", added), AFTER)
+
+
+def test_two_phases_that_are_still_to_close_cannot_share_a_case_set(store: Store, tmp_path: Path) -> None:
+    beside = NEXT.format(name="beside", window="opens_at: 2026-03-05\n    closes_at: 2026-04-01")
+    added = ("    follows: public\n", "    follows: public\n" + beside)
+    with pytest.raises(InvalidBundle, match='phase "public" uses this case set'):
+        open_challenge(store, bundle_with(tmp_path, added), BEFORE)
 
 
 def test_the_closed_phase_keeps_its_exposed_set_in_later_versions(store: Store, tmp_path: Path) -> None:

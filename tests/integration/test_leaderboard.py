@@ -19,6 +19,7 @@ from arena.evaluation.settle import Settler
 from arena.leaderboard import Publisher
 from arena.schedule import advance
 from arena.store import boards
+from arena.store.case_sets import replace_references
 from arena.store.documents import Disclosure, LeaderboardDocument
 from arena.store.session import Store
 from arena.store.tables import (
@@ -203,7 +204,6 @@ def test_publishing_again_changes_nothing(contest: Contest) -> None:
     contest.work()
     before = len(contest.rows(Leaderboard))
     assert contest.publisher.publish("small", "season", contest.clock() + timedelta(hours=1)) is None
-    contest.publisher.refresh(contest.clock())
     assert len(contest.rows(Leaderboard)) == before
 
 
@@ -247,7 +247,7 @@ def test_a_case_the_host_never_ran_is_never_scored(contest: Contest) -> None:
 
 def test_a_scoring_child_that_dies_is_replaced_and_nothing_is_lost(contest: Contest) -> None:
     contest.submit("good", answers_with(3))
-    contest.child.warm()
+    contest.child.run(len, ())
     assert contest.child._pool is not None
     for process in list(contest.child._pool._processes.values()):
         process.kill()
@@ -263,7 +263,8 @@ def test_damaged_references_hold_the_evaluation_and_the_others_go_on(contest: Co
         digest, row.references_digest = row.references_digest, "0" * 64
         session.add(row)
     contest.work()
-    assert contest.rows(Evaluation)[0].state == EvaluationState.HELD
+    held = contest.rows(Evaluation)[0]
+    assert (held.state, held.held_reason) == (EvaluationState.HELD, "scoring failed (ReferencesUnavailable)")
     with contest.store.write() as session:
         row = session.get_one(CaseSet, contest.public)
         row.references_digest = digest
@@ -272,6 +273,25 @@ def test_damaged_references_hold_the_evaluation_and_the_others_go_on(contest: Co
     contest.work()
     states = {e.code.split("-")[1]: e.state for e in contest.rows(Evaluation)}
     assert states == {"good": EvaluationState.HELD, "fair": EvaluationState.SCORED}
+
+
+def test_corrected_labels_rejudge_what_was_scored_without_running_it_again(contest: Contest) -> None:
+    contest.submit("good", answers_with(3))
+    contest.work()
+    ran, before = len(contest.runner.submitted), contest.board().entries[0].macro
+    inverted = contest.roots.references.get(contest.rows(CaseSet)[0].references_digest).decode()
+    inverted = inverted.replace(",0,0", ",x,x").replace(",1,1", ",0,0").replace(",x,x", ",1,1")
+    ref = contest.roots.references.put(inverted.encode())
+    with contest.store.write() as session:
+        replace_references(session, contest.public, sha256=ref.sha256, size_bytes=ref.size_bytes, counts={})
+    contest.work()
+    assert len(contest.runner.submitted) == ran
+    assert contest.rows(Evaluation)[0].state == EvaluationState.SCORED
+    assert len(contest.rows(Scorecard)) == 2, "the first scorecard stays"
+    after = contest.board().entries[0].macro
+    assert after.value is not None
+    assert before.value is not None
+    assert after.value < before.value
 
 
 def test_public_documents_of_an_open_phase_hold_no_label_and_no_reference_digest(contest: Contest) -> None:
