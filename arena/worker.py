@@ -108,9 +108,13 @@ class Worker:
 
     def _publish(self) -> None:
         scored = self._works.settler.scored
+        if not scored:
+            return
         while scored:
             slug, phase = scored.pop()
             self._works.publisher.publish(slug, phase, self._clock())
+        # A final may have waited for just this score: to be nominated for, or to be published.
+        advance(self._host.store, self._works.publisher, self._clock())
 
     def _progress(self) -> Progress:
         with self._host.store.read() as session:
