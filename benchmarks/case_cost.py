@@ -55,7 +55,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(_arena(int(sys.argv[1]))))
         return
-    console = Console()
+    console = Console(width=130)
     image = build_algorithm(TAG, NOOP)
     per_container = _one_container_per_case(image, SIZES[0])
     bare = {n: statistics.median(_bare_attach(image, n) for _ in range(REPETITIONS)) for n in SIZES}
