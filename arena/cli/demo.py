@@ -65,14 +65,15 @@ def demo(
 
     Run it in a checkout of the project. The studies are generated and everything else is real: DICOM files, containers
     under the sandbox, the database, the statistics and the board. Each run begins with a new state in .arena-demo/;
-    plain `arena` commands read it through the link .arena. Only case sets and weights are kept between runs.
+    plain `arena` commands read it through the link .arena. Only case sets and weights are kept between runs. With
+    ARENA_HOME set, that folder holds the state instead; it must be new or empty.
     """
     console = Console(highlight=False)
     started = time.monotonic()
     if not (CHALLENGE / "prepare.py").is_file():
         raise HostError(reason=f"{CHALLENGE} is not here: run `arena demo` in a checkout of the project")
     require_engine()
-    prepared = Path(".cache") / CHALLENGE.name
+    prepared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "arena" / CHALLENGE.name
     with _step(console, "Case sets and weights"):
         subprocess.run([sys.executable, str(CHALLENGE / "prepare.py"), "--out", str(prepared)], check=True)
     host = open_host(_new_state(console))
@@ -101,7 +102,13 @@ def _step(console: Console, title: str) -> Iterator[None]:
 def _new_state(console: Console) -> Settings:
     """Make a new state, let .arena lead to it, and remove the states of earlier demonstrations."""
     if os.environ.get("ARENA_HOME"):
-        return Settings()
+        settings = Settings()
+        if settings.home.exists() and any(settings.home.iterdir()):
+            raise HostError(
+                reason=f"ARENA_HOME is {settings.home}, which holds a state; a demonstration needs a new one"
+            )
+        settings.home.mkdir(parents=True, exist_ok=True)
+        return settings
     home = STATES.absolute() / f"{utc_now():%Y%m%d-%H%M%S}"
     earlier = list(STATES.iterdir()) if STATES.is_dir() else []
     home.mkdir(parents=True)
