@@ -26,6 +26,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, Operationa
 from sqlmodel import Session
 
 from arena.errors import IllegalTransition, StoreUnavailable
+from arena.store.states import check_transition
 from arena.store.tables import Base
 
 BUSY_SECONDS = 10
@@ -172,7 +173,9 @@ def transition(
 
     Raises:
         IllegalTransition: No such row is in the expected state; nothing was changed.
+        ValueError: The table of transitions (arena/store/states.py) has no such step.
     """
+    check_transition(expected, to)
     (primary,) = inspect(table).primary_key
     statement = (
         update(table)

@@ -64,7 +64,7 @@ class SubmissionState(StrEnum):
 
 
 class EvaluationState(StrEnum):
-    """Where an evaluation stands; arena/evaluation/states.py holds the transitions."""
+    """Where an evaluation stands; arena/store/states.py holds the transitions."""
 
     QUEUED = "queued"
     RUNNING = "running"
