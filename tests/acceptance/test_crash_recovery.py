@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -66,6 +67,9 @@ class State:
             at = NOW + timedelta(seconds=number)
             seed_submission(self.store, vendor, cases, version, image_id=image_id, image=image, at=at)
 
+    def close(self) -> None:
+        self.store.close()
+
     def environment(self) -> dict[str, str]:
         return dict(os.environ) | {
             "ARENA_HOME": str(self.home),
@@ -121,15 +125,19 @@ def image_id() -> str:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, image_id: str) -> list[str]:
     home = tmp_path_factory.mktemp("undisturbed")
-    state = State(home, f"sqlite:///{home / 'arena.db'}", image_id)
-    assert state.work() == 0
-    return state.predictions()
+    with closing(State(home, f"sqlite:///{home / 'arena.db'}", image_id)) as state:
+        assert state.work() == 0
+        return state.predictions()
 
 
 def test_a_worker_killed_at_every_step_is_followed_by_one_that_finishes_the_work_once(
     tmp_path: Path, database_url: str, image_id: str, undisturbed: list[str]
 ) -> None:
-    state = State(tmp_path, database_url, image_id)
+    with closing(State(tmp_path, database_url, image_id)) as state:
+        assert_survives_every_step(state, undisturbed)
+
+
+def assert_survives_every_step(state: State, undisturbed: list[str]) -> None:
     chance = random.Random(20260401)
     # The first five steps happen once a shard, the others once an evaluation: any of several occurrences will do.
     moments = [(step, chance.randint(1, 2)) for step in STEPS[:5]]
@@ -154,9 +162,10 @@ def test_work_goes_on_to_the_same_bytes_when_the_engine_is_killed_under_it(
     tmp_path: Path, image_id: str, undisturbed: list[str]
 ) -> None:
     own = OwnEngine()
-    try:
+    with ExitStack() as leaving:
+        leaving.callback(own.stop)
         own.start()
-        state = State(tmp_path, f"sqlite:///{tmp_path / 'arena.db'}", image_id)
+        state = leaving.enter_context(closing(State(tmp_path, f"sqlite:///{tmp_path / 'arena.db'}", image_id)))
         environment = state.environment() | {"DOCKER_HOST": own.address}
         # The worker reports each open container on its standard output.
         with subprocess.Popen(
@@ -176,5 +185,3 @@ def test_work_goes_on_to_the_same_bytes_when_the_engine_is_killed_under_it(
         state.assert_accepted_once()
         assert state.predictions() == undisturbed
         state.assert_nothing_left(own.engine())
-    finally:
-        own.stop()
