@@ -18,7 +18,7 @@ from arena.errors import OrganiserError
 from arena.settings import ReaderSettings
 from arena.store import queries
 from arena.store.session import Store
-from arena.store.tables import ChallengeVersion
+from arena.store.tables import CaseSet, ChallengeVersion
 
 app = typer.Typer(no_args_is_help=True, help="What an organiser declares: list, show, check and open challenges.")
 
@@ -76,7 +76,7 @@ def show(challenge: Annotated[str, typer.Argument(help="The challenge's slug.")]
 
 @app.command()
 def check(folder: Folder, *, as_json: AsJson = False) -> None:
-    """Read a challenge's folder and say what is wrong or weak about it, without opening it.
+    """Read a challenge's folder, and the studies stored for it, and say what is wrong or weak, without opening it.
 
     Exit code 4 where something is wrong, 0 where something is only weak.
 
@@ -85,7 +85,13 @@ def check(folder: Folder, *, as_json: AsJson = False) -> None:
         arena challenge check challenges/chest-phantom
     """
     bundle = read_bundle(folder)
-    found = _weaknesses(bundle)
+    imported = _imported(bundle)
+    found = lint(bundle, datetime.now(UTC), imported)
+    if imported:
+        # Only here are studies read: the other commands do not wait for pydicom to load.
+        from arena.cli.audit import audited  # noqa: PLC0415
+
+        found += audited(_store(), bundle, list(imported.values()), quiet=as_json)
     if as_json:
         print_json({"slug": bundle.declaration.slug, "digest": bundle.digest, "weaknesses": [_plain(w) for w in found]})
     else:
@@ -110,7 +116,7 @@ def open_(folder: Folder, *, as_json: AsJson = False) -> None:
     bundle = read_bundle(folder)
     store = _store()
     version = open_challenge(store, bundle, datetime.now(UTC))
-    found = _weaknesses(bundle)
+    found = lint(bundle, datetime.now(UTC), _imported(bundle))
     if as_json:
         print_json({**_describe(version), "weaknesses": [_plain(weakness) for weakness in found]})
         return
@@ -126,14 +132,13 @@ def _store() -> Store:
     return store
 
 
-def _weaknesses(bundle: Bundle) -> list[Weakness]:
-    """Check a bundle, together with its imported case sets where there is a state to look into."""
+def _imported(bundle: Bundle) -> dict[str, CaseSet]:
+    """Return a bundle's imported case sets where there is a state to look into."""
     settings = ReaderSettings()
-    imported = {}
-    if settings.database_url is not None or (settings.home / "arena.db").exists():
-        with _store().read() as session:
-            imported = {found.name: found for found in queries.case_sets(session, bundle.declaration.slug)}
-    return lint(bundle, datetime.now(UTC), imported)
+    if settings.database_url is None and not (settings.home / "arena.db").exists():
+        return {}
+    with _store().read() as session:
+        return {found.name: found for found in queries.case_sets(session, bundle.declaration.slug)}
 
 
 def _print_weaknesses(found: list[Weakness]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 from typer.testing import CliRunner
 
 from arena.blobs import BlobStore
@@ -22,8 +23,11 @@ from arena.cli.main import _COMMANDS, app, main
 from arena.store.boards import add_board
 from arena.store.documents import Disclosure, Entry, Estimate, Latency, LeaderboardDocument
 from arena.store.session import Store
+from arena.store.tables import Case
 from runners.values import Outcome
 from tests.bundles import CHALLENGE, FakeImage, add_case_sets, bundle_with, write_bundle
+from tests.radiographs import encode, radiograph
+from tests.seeding import study_tar
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC)
@@ -297,3 +301,34 @@ def test_showing_a_leaderboard_loads_neither_the_engine_nor_the_vault() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "['runners.values']\n"
+
+
+def test_check_reads_the_stored_studies_and_fails_on_what_should_not_stand_there(
+    arena: Run, folder: Path, home: Path, tmp_path: Path
+) -> None:
+    arena("init")
+    studies = tmp_path / "studies"
+    studies.mkdir()
+    lines = ["study,patient,nodule"]
+    for number in range(4):
+        (studies / f"{number}.dcm").write_bytes(encode(radiograph(number)))
+        lines.append(f"{number}.dcm,p{number},{number % 2}")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("\n".join(lines) + "\n")
+    assert arena("cases", "import", str(folder), "public", str(studies), "--labels", str(labels))[0] == 0
+    output = arena("challenge", "check", str(folder))[1]
+    assert "attributes are known of no case" in output or "case_sets.public" in output
+    assert "not in the published list" not in output
+    # A study that the import would never have written: the whole header still in it.
+    store = store_of(home)
+    with store.write() as session:
+        case = session.exec(select(Case)).first()
+        assert case is not None
+        unstripped = study_tar(encode(radiograph(0)))
+        case.study_sha256 = BlobStore(home / "vault" / "studies").put(unstripped).sha256
+        session.add(case)
+    store.close()
+    code, output, errors = arena("challenge", "check", str(folder))
+    assert code == 4
+    assert "not in the published list" in output
+    assert "must be mended first" in errors
