@@ -77,7 +77,7 @@ class MalformedSubmission(ParticipantError):
 
 
 class NameTaken(ParticipantError):
-    """The {kind} "{name}" belongs to vendor "{owner}"; choose another name."""
+    """The {kind} "{name}" reads like "{owner}", which is taken. Write it just so if it is yours, or choose another."""
 
     code = "name_taken"
     http_status = 409
@@ -117,7 +117,7 @@ class UnknownChallenge(OrganiserError):
 
 
 class UnknownCaseSet(OrganiserError):
-    """Challenge "{slug}" has no case set "{name}". Known: {known}. Import it with `arena cases import`."""
+    """Challenge "{slug}" has no studies of case set "{name}" here. Known: {known}. Next: `arena cases import`."""
 
     code = "unknown_case_set"
     http_status = 404

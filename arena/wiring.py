@@ -99,7 +99,7 @@ def require_engine() -> None:
     try:
         Engine().ping()
     except RunnerFault as error:
-        raise RunnerUnavailable(reason=str(error)) from error
+        raise _unavailable(error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,11 @@ def machinery(
     )
 
 
+def _unavailable(fault: RunnerFault) -> RunnerUnavailable:
+    # A fault of the engine is a sentence of its own, and may begin as ours does.
+    return RunnerUnavailable(reason=str(fault).removeprefix("The container engine does not answer: "))
+
+
 def export_image(reference: str, to: Path) -> None:
     """Write a local image's archive, as `docker save` does.
 
@@ -151,7 +156,7 @@ def export_image(reference: str, to: Path) -> None:
             next_step="Build it first, or name an archive with --archive.",
         ) from error
     except RunnerFault as error:
-        raise RunnerUnavailable(reason=str(error)) from error
+        raise _unavailable(error) from error
 
 
 def build_algorithm(folder: Path, tag: str, *, base: str, added: Sequence[Path] = ()) -> str:
@@ -168,4 +173,4 @@ def build_algorithm(folder: Path, tag: str, *, base: str, added: Sequence[Path] 
         try:
             return build_image(Engine(), context, tag, base)
         except RunnerFault as error:
-            raise RunnerUnavailable(reason=str(error)) from error
+            raise _unavailable(error) from error

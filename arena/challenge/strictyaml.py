@@ -59,7 +59,7 @@ def _read(path: Path) -> str:
         if size > MAX_BYTES:
             raise _invalid(path, (), "the file is too large", f"{size} bytes", f"up to {MAX_BYTES} bytes")
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise _invalid(path, (), "the file is missing", "none", "a folder that holds challenge.yaml") from error
     except (OSError, UnicodeDecodeError) as error:
         raise _invalid(path, (), "it cannot be read as UTF-8 text", type(error).__name__, "a text file") from error

@@ -84,7 +84,7 @@ def check(folder: Folder, *, as_json: AsJson = False) -> None:
 
         arena challenge check challenges/chest-phantom
     """
-    bundle = read_bundle(folder)
+    bundle = _read(folder)
     imported = _imported(bundle)
     found = lint(bundle, datetime.now(UTC), imported)
     if imported:
@@ -113,7 +113,7 @@ def open_(folder: Folder, *, as_json: AsJson = False) -> None:
 
         arena challenge open challenges/chest-phantom
     """
-    bundle = read_bundle(folder)
+    bundle = _read(folder)
     store = _store()
     version = open_challenge(store, bundle, datetime.now(UTC))
     found = lint(bundle, datetime.now(UTC), _imported(bundle))
@@ -124,6 +124,15 @@ def open_(folder: Folder, *, as_json: AsJson = False) -> None:
         f"{version.challenge_slug}: version {version.number} is in force since {shown_time(version.valid_from)}."
     )
     _print_weaknesses(found)
+
+
+def _read(folder: Path) -> Bundle:
+    """Read a bundle whose headers an import would accept too; commands that only show do not load the vault."""
+    from arena.vault.headers import check_headers  # noqa: PLC0415
+
+    bundle = read_bundle(folder)
+    check_headers(bundle.declaration.headers)
+    return bundle
 
 
 def _store() -> Store:

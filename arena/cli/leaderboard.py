@@ -136,7 +136,8 @@ def _default_phase(store: Store, declaration: Declaration) -> str:
 
 def _newest(store: Store, public: BlobStore, declaration: Declaration, phase: str) -> LeaderboardDocument | None:
     if declaration.phase(phase) is None:
-        raise NotFound(kind=f'phase of challenge "{declaration.slug}"', code_given=phase)
+        known = ", ".join(found.name for found in declaration.phases)
+        raise NotFound(kind=f'phase of "{declaration.slug}" (it has: {known}) with the name', code_given=phase)
     with store.read() as session:
         row = reading.newest_leaderboard(session, declaration.slug, phase)
     return None if row is None else LeaderboardDocument.model_validate_json(public.get(row.document_sha256))

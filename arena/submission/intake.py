@@ -109,7 +109,8 @@ def _admit(session: Session, request: _Request) -> _Place:
     declaration = Declaration.model_validate(version.declaration)
     phase = declaration.phase(request.phase)
     if phase is None:
-        raise NotFound(kind=f'phase of challenge "{request.challenge}"', code_given=request.phase)
+        known = ", ".join(found.name for found in declaration.phases)
+        raise NotFound(kind=f'phase of "{request.challenge}" (it has: {known}) with the name', code_given=request.phase)
     _check_window(declaration, phase, request.now)
     _check_names(session, request)
     _check_quota(session, phase, request)
@@ -189,10 +190,10 @@ def _insert(session: Session, request: _Request, place: _Place, facts: ImageFact
 def _check_names(session: Session, request: _Request) -> None:
     vendor = session.get(Vendor, request.vendor_code)
     if vendor is not None and vendor.name != request.vendor:
-        raise NameTaken(kind="name, or one read alike,", name=request.vendor, owner=vendor.name)
+        raise NameTaken(kind="vendor's name", name=request.vendor, owner=vendor.name)
     algorithm = session.get(Algorithm, request.algorithm_code)
     if algorithm is not None and algorithm.name != request.algorithm:
-        raise NameTaken(kind=f'name, so like "{algorithm.name}",', name=request.algorithm, owner=request.vendor)
+        raise NameTaken(kind="algorithm's name", name=request.algorithm, owner=algorithm.name)
 
 
 def _algorithm(session: Session, request: _Request) -> Algorithm:

@@ -36,7 +36,7 @@ def clean_name(kind: str, given: str) -> str:
     alphabets = [{_alphabet(letter) for letter in word if letter.isalpha()} for word in re.split(r"[\s._-]+", name)]
     allowed = all(_alphabet(letter) is not None or letter in _MARKS or letter in "0123456789" for letter in name)
     if not _MIN <= len(name) <= _MAX or not allowed or name[0] in _MARKS:
-        raise MalformedSubmission(what=f"The {kind}'s name", reason="it has another form", next_step=f"Use {_FORM}.")
+        raise MalformedSubmission(what=f"The {kind}'s name", reason="it is of another form", next_step=f"Use {_FORM}.")
     if any(len(found) > 1 for found in alphabets):
         reason = "it mixes Latin and Cyrillic letters in one word"
         raise MalformedSubmission(what=f"The {kind}'s name", reason=reason, next_step="Type it in one alphabet.")

@@ -207,7 +207,8 @@ def test_an_archive_is_submitted_and_its_quota_kept(arena: Run, folder: Path, ho
         (["submit", "chest", "--phase", "public", "--vendor", "A1", "--algorithm", "B1", "--archive", "none"], 2, "none"),
         (["leaderboard", "chest", "--json", "--csv"], 2, "--csv"),
         (["leaderboard", "chess"], 4, "Known: chest"),
-        (["leaderboard", "chest", "--phase", "nope"], 5, "nope"),
+        (["leaderboard", "chest", "--phase", "nope"], 5, "(it has: public, final)"),
+        (["challenge", "check", "pyproject.toml"], 4, "a folder that holds challenge.yaml"),
         (["challenge", "show", "chess"], 4, "Known: chest"),
         (["challenge", "open", "nowhere"], 4, "the file is missing"),
         (["cases", "import", "chest", "public", "nowhere", "--labels", "none.csv"], 2, "exist"),
@@ -222,6 +223,26 @@ def test_wrong_use_has_a_message_and_its_exit_code(
     assert (found, out) == (code, "")
     assert words in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", ["check", "open"])
+def test_a_challenge_cannot_promise_a_header_that_no_import_shows(arena: Run, folder: Path, command: str) -> None:
+    arena("init")
+    path = folder / "challenge.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "headers: [PatientName]\n", encoding="utf-8")
+    code, out, err = arena("challenge", command, folder)
+    assert (code, out) == (4, "")
+    assert "PatientName" in err
+    assert json.loads(arena("challenge", "list", "--json")[1]) == []
+
+
+def test_a_command_without_an_engine_says_so_once(arena: Run, home: Path) -> None:
+    arena("init")
+    without = os.environ | {"ARENA_HOME": str(home), "DOCKER_HOST": "unix:///nowhere.sock"}
+    command = [sys.executable, "-m", "arena.cli.main", "evaluate"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=without)
+    assert (done.returncode, done.stdout.strip()) == (6, "")
+    assert done.stderr.count("The container engine does not answer") == 1
 
 
 def test_a_wrong_setting_is_named(arena: Run, monkeypatch: pytest.MonkeyPatch) -> None:
