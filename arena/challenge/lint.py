@@ -83,9 +83,8 @@ def _windows(declaration: Declaration, now: datetime) -> Iterator[Weakness]:
     for phase in windows:
         status = phase_status(declaration, phase.name, now)
         if status.state is PhaseState.CLOSED:
-            yield Weakness(
-                Severity.WEAK, f"phases.{phase.name}", f"its window ended at {status.closes_at}: nobody can submit"
-            )
+            text = f"its window ended at {status.closes_at:%Y-%m-%d %H:%M} UTC: nobody can submit"
+            yield Weakness(Severity.WEAK, f"phases.{phase.name}", text)
     if declaration.missing is MissingPolicy.EXCLUDE_CASE:
         text = "with exclude_case a vendor chooses by silence which few cases its score covers, and learns their labels"
         yield Weakness(Severity.WEAK, "missing", text)
@@ -127,7 +126,8 @@ def _sets(declaration: Declaration, imported: Mapping[str, CaseSet]) -> Iterator
         where = f"phases.{phase.name}.cases"
         users.setdefault(phase.cases, []).append(phase.name)
         if phase.cases not in imported:
-            text = f'"{phase.cases}" is not imported: no submission can be accepted before `arena cases import`'
+            waits = "no submission can be accepted" if phase.follows is None else "no entry can be evaluated"
+            text = f'"{phase.cases}" is not imported: {waits} before `arena cases import`'
             yield Weakness(Severity.WEAK, where, text)
         if split[phase.cases] is Split.SAMPLE:
             yield Weakness(Severity.WEAK, where, f'"{phase.cases}" is a sample: its references are public')

@@ -51,7 +51,8 @@ def import_(
     host = open_host(Settings())
     host.store.check()
     declaration = _declaration(host.store, challenge)
-    with Progress(console=Console(stderr=True), disable=as_json, transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=as_json or not console.is_terminal, transient=True) as bar:
         task = bar.add_task("Reading studies", total=None)
         sealed = import_case_set(
             store=host.store,
@@ -90,7 +91,8 @@ def list_sets(
     if as_json:
         print_json([sealed.model_dump(exclude={"references_digest", "references_size_bytes"}) for sealed in found])
     elif not found:
-        typer.echo("No case set has been imported. Import one with `arena cases import`; see --help there.")
+        whose = "" if challenge is None else f' of challenge "{challenge}"'
+        typer.echo(f"No case set{whose} has been imported. Import one with `arena cases import`; see --help there.")
     else:
         columns = ["challenge", "case set", "split", "version", "studies", "patients", "digest", "exposed"]
         rows = [

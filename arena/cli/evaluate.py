@@ -47,10 +47,11 @@ def evaluate(
 def run_with_progress(worker: Worker) -> None:
     """Work the queue once under a progress bar of cases."""
     with queue_progress() as bar:
-        task = bar.add_task("Evaluating", total=None)
+        task = bar.add_task("Evaluating", total=None, visible=False)
 
         def show(progress: QueueProgress) -> None:
-            bar.update(task, completed=progress.cases_done, total=progress.cases_planned or None)
+            planned = progress.cases_planned
+            bar.update(task, completed=progress.cases_done, total=planned or None, visible=planned > 0)
 
         worker.run_until_idle(show)
 
