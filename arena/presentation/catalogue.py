@@ -59,6 +59,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{count} участник|{count} участника|{count} участников",
     ),
     "seconds": ("{number} s", "{number} с"),
+    "milliseconds": ("{number} ms", "{number} мс"),
     # the state of a phase
     "phase.open": ("Open", "Открыт"),
     "phase.closed": ("Closed", "Закрыт"),
@@ -89,6 +90,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "column.when": ("Submitted", "Подано"),
     "rank.none": ("unranked", "вне мест"),
     "rank.range": ("{low}–{high}", "{low}–{high}"),
+    "rank.only": ("only {rank}", "только {rank}"),
     "auc.interval": ("{value} (95 % interval {low} to {high})", "{value} (95 % интервал от {low} до {high})"),
     "auc.range": ("{low} to {high}", "от {low} до {high}"),
     "auc.alone": ("{value} (no interval)", "{value} (без интервала)"),
@@ -100,7 +102,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "latency.p95": ("95 % within {p95}", "95 % за {p95}"),
     "latency.none": ("no answer to time", "нет ответов"),
     "missing.worst": ("failures count as worst", "сбой считается худшим ответом"),
-    "missing.half": ("failures count as probability one half", "сбой считается вероятностью одна вторая"),
+    "missing.half": ("failures count as probability one half", "сбой считается вероятностью 1/2"),
     "missing.exclude_case": ("failures are left out", "сбои исключаются"),
     "missing.fail_entry": ("one failure leaves an entry without a score", "один сбой оставляет участника без оценки"),
     "scale.label": (
@@ -195,7 +197,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "history.entry": ("Entry", "Подача"),
     "history.state": ("State", "Состояние"),
     "finding.name": ("Finding", "Признак"),
-    "finding.cases": ("Positive / all", "Больные / все"),
+    "finding.cases": ("Positive / all", "С признаком / все"),
     "finding.auc": ("AUC", "AUC"),
     "finding.threshold": ("Threshold", "Порог"),
     "finding.sensitivity": ("Sensitivity", "Чувствительность"),
@@ -206,7 +208,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "finding.outside": ("outside the macro", "вне среднего"),
     "finding.note": (
         "PPV and NPV hold for this set's share of positives. Cells give the value and its 95 % interval.",
-        "ПЦПР и ПЦОР относятся к доле больных в этом наборе. В ячейке значение и его 95 % интервал.",
+        "ПЦПР и ПЦОР относятся к доле исследований с признаком в этом наборе. В ячейке значение и его 95 % интервал.",
     ),
     # the queue
     "queue.title": ("Live queue", "Очередь"),
@@ -235,13 +237,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # outcomes of cases
     "outcome.ok": ("answered", "отвечено"),
     "outcome.timed_out": ("timed out", "опозданий"),
-    "outcome.invalid_answer": ("invalid answer", "неверных ответов"),
+    "outcome.invalid_answer": ("invalid answer", "недопустимых ответов"),
     "outcome.no_answer": ("no answer", "без ответа"),
     "outcome.abstained": ("abstained", "воздержаний"),
     "outcome.crashed": ("crashed", "аварий"),
     "outcome.out_of_memory": ("out of memory", "нехватки памяти"),
     "outcome.output_quota": ("output too large", "превышений вывода"),
-    "outcome.not_reached": ("not reached", "не дошло"),
+    "outcome.not_reached": ("not reached", "не рассмотрено"),
     "outcome.not_run": ("not run", "не запущено"),
     # the rules
     "rules.version": ("Version {number}, valid from {moment}", "Версия {number}, действует с {moment}"),
@@ -293,6 +295,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Submissions are taken once the phase has opened.",
         "Подачи принимаются после открытия этапа.",
     ),
+    "empty.entries_follows": (
+        "It takes no submissions: when the phase before it closes, the chosen entries are evaluated by themselves.",
+        "Подачи здесь не принимаются: когда закроется предыдущий этап, выбранные участники будут оценены сами собой.",
+    ),
     "empty.entries_evaluating": (
         "Results are published when all chosen entries have been scored.",
         "Результаты выйдут, когда будут оценены все выбранные участники.",
@@ -315,6 +321,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Для этого конкурса нет текста правил на этом языке.",
     ),
     "unknown": ("There is no “{value}” here; this is what there is.", "Здесь нет «{value}»; показано то, что есть."),
+    "unknown.here": ("There is no “{value}” here.", "Здесь нет «{value}»."),
+    "unknown.next": (
+        "The address may be mistyped. The leaderboard shows what there is.",
+        "Возможно, в адресе ошибка. Что есть, показано в рейтинге.",
+    ),
     "error.store": (
         "Results cannot be read at the moment. Please try again in a minute.",
         "Результаты сейчас недоступны. Попробуйте через минуту.",

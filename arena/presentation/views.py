@@ -122,6 +122,8 @@ def rank_range(entry: EntryRecord, words: Words) -> str:
     """Write the 95 % set of an entry's ranks: 1–3."""
     if entry.rank_low is None or entry.rank_high is None:
         return ""
+    if entry.rank_low == entry.rank_high:
+        return words("rank.only", rank=entry.rank_low)
     return words("rank.range", low=entry.rank_low, high=entry.rank_high)
 
 
@@ -166,7 +168,8 @@ def _sentences(facts: PhaseFacts, record: LeaderboardRecord, words: Words) -> tu
 
 def _empty(facts: PhaseFacts, words: Words) -> tuple[str, str]:
     if facts.stand is Stand.UPCOMING:
-        return words("empty.entries"), words("empty.entries_upcoming")
+        waits = "upcoming" if facts.phase.follows is None else "follows"
+        return words("empty.entries"), words(f"empty.entries_{waits}")
     return words("empty.entries"), words(f"empty.entries_{facts.stand}")
 
 

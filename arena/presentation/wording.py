@@ -12,6 +12,7 @@ from arena.presentation.records import EstimateRecord, LatencyRecord
 from runners.values import Outcome
 
 _NBSP = "\N{NO-BREAK SPACE}"
+_TENTH = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ class Words:
         return "–" if seconds is None else self("seconds", number=plain(seconds, self.language))
 
     def measured(self, seconds: float) -> str:
-        """Write a measured duration in seconds, to two significant digits."""
+        """Write a measured duration to two significant digits, below a tenth of a second in milliseconds."""
+        if seconds < _TENTH:
+            return self("milliseconds", number=significant(1000 * seconds, self.language))
         return self("seconds", number=significant(seconds, self.language))
 
     def latency(self, latency: LatencyRecord) -> tuple[str, str]:

@@ -54,7 +54,7 @@ def test_the_open_phase_is_shown_first(reader: Reader) -> None:
 def test_a_row_tells_rank_score_interval_answers_and_latency(reader: Reader) -> None:
     view = leaderboard_view(reader.phase(reader.challenge(SLUG), "summer"), EN, entry_path="/algorithm")
     row = view.rows[3]
-    assert (row.rank, row.rank_range, row.auc, row.tied) == ("4", "4–4", "0.82", False)
+    assert (row.rank, row.rank_range, row.auc, row.tied) == ("4", "only 4", "0.82", False)
     assert row.interval == "0.73 to 0.89"
     assert row.latency == "median 0.69 s"
     assert row.failures
@@ -162,6 +162,13 @@ def test_an_empty_phase_says_what_to_do(showcase: Showcase, days: int, phase: st
     facts = reader.phase(reader.challenge(SLUG), phase)
     assert facts.stand is stand
     assert told in leaderboard(reader, phase)
+
+
+def test_a_phase_that_follows_does_not_promise_to_take_submissions(showcase: Showcase) -> None:
+    reader = Reader(showcase.store, showcase.public, clock=lambda: showcase.now)
+    facts = reader.phase(reader.challenge(SLUG), "spring-final")
+    waiting = replace(facts, record=None, document=None, stand=Stand.UPCOMING)
+    assert "It takes no submissions" in leaderboard_view(waiting, EN, entry_path="/algorithm").empty[1]
 
 
 def test_a_final_is_being_evaluated_until_it_is_published(tmp_path: Path) -> None:

@@ -111,6 +111,13 @@ def test_latency_has_two_significant_digits() -> None:
         f"95{NBSP}% within 0.10 s",
     )
     assert significant(13.0, Language.RU) == "13"
+
+
+def test_a_latency_below_a_tenth_of_a_second_is_told_in_milliseconds() -> None:
+    assert EN.latency(LatencyRecord(median_seconds=0.0123, p95_seconds=0.099)) == (
+        "median 12 ms",
+        f"95{NBSP}% within 99 ms",
+    )
     assert significant(0.03, Language.RU) == "0,030"
 
 
