@@ -88,8 +88,10 @@ def _made(
     try:
         return 200, make(reader(), parameters, words)
     except NotFound as error:
-        message = words("unknown", value=str(error.facts.get("code_given", "")))
-        return 404, _page("message", words, parameters, message=message, next_step=str(error))
+        given = str(error.facts.get("code_given", ""))
+        message = words("unknown.here", value=given) if given else words("empty.entry")
+        next_step = words("unknown.next") if given else ""
+        return 404, _page("message", words, {}, message=message, next_step=next_step)
     except HostError:
         return 503, _page("message", words, parameters, message=words("error.store"), next_step="")
 

@@ -168,7 +168,8 @@ def test_a_phase_that_follows_does_not_promise_to_take_submissions(showcase: Sho
     reader = Reader(showcase.store, showcase.public, clock=lambda: showcase.now)
     facts = reader.phase(reader.challenge(SLUG), "spring-final")
     waiting = replace(facts, record=None, document=None, stand=Stand.UPCOMING)
-    assert "It takes no submissions" in leaderboard_view(waiting, EN, entry_path="/algorithm").empty[1]
+    page = leaderboard_html(leaderboard_view(waiting, EN, entry_path="/algorithm"), EN)
+    assert "It takes no submissions" in page
 
 
 def test_a_final_is_being_evaluated_until_it_is_published(tmp_path: Path) -> None:
