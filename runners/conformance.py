@@ -369,7 +369,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour(
         "no_such_program",
         "A missing program is the vendor's, not the host's.",
-        (((_NOT_REACHED, "exit_127"), (_NOT_REACHED, Detail.CANNOT_START)),),
+        # Some init programs end with 1 where others end with 127.
+        (((_NOT_REACHED, "exit_127"), (_NOT_REACHED, "exit_1"), (_NOT_REACHED, Detail.CANNOT_START)),),
     ),
     Behaviour(
         "no_program_at_all",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runners.attach import Conversation
 from runners.engine import ContainerEnd, Engine
 from runners.faults import ContainerCannotStart, EngineUnavailable, RunnerFault
+from runners.oom import OomCounter
+from runners.podman import read_back_bundle
 from runners.policy import Placement, SandboxPolicy, read_back
 
 _READY_LINE_BYTES = 256
@@ -41,7 +43,7 @@ class Launcher:
         request = self.policy.request(self.image_id, self.place())
         box = Box(self.engine, self.engine.create(request))
         try:
-            box.manifest = read_back(request, self.engine.inspect(box.container))
+            box.manifest = self._read_back(request, box)
             if check is not None:
                 check(box.container)
             box.start()
@@ -49,6 +51,13 @@ class Launcher:
             box.close()
             raise
         return box
+
+    def _read_back(self, request: Mapping[str, Any], box: Box) -> dict[str, Any]:
+        if not self.engine.is_podman():
+            return read_back(request, self.engine.inspect(box.container))
+        inspected, bundle = self.engine.set_up(box.container)
+        box.memory = OomCounter(int(inspected["State"]["Pid"]))
+        return read_back_bundle(request, inspected, bundle)
 
 
 class Box:
@@ -59,6 +68,7 @@ class Box:
         self._engine = engine
         self.container = container
         self.manifest: dict[str, Any] = {}
+        self.memory: OomCounter | None = None
         self._conversation: Conversation | None = None
         self._waiter: threading.Thread | None = None
         self._exited = threading.Event()
@@ -93,9 +103,12 @@ class Box:
         Raises:
             EngineUnavailable: The engine went away, so that nobody knows.
         """
+        # Asked first: the counter goes soon after the container.
+        killed = self.memory is not None and self.memory.has_killed()
         if self._exited.wait(max(0.0, seconds)) and self._wait_fault is not None:
             raise self._wait_fault
-        return self._engine.end_of(self.container)
+        end = self._engine.end_of(self.container)
+        return replace(end, out_of_memory=end.out_of_memory or killed)
 
     def close(self) -> None:
         """Close the socket, kill, wait for the exit, remove.
@@ -107,6 +120,8 @@ class Box:
             if self._conversation is not None:
                 self._conversation.close()
         finally:
+            if self.memory is not None:
+                self.memory.close()
             if self._waiter is not None and not self._exited.is_set():
                 self._engine.kill(self.container)
                 if not self._exited.wait(_KILL_SECONDS):

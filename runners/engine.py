@@ -6,6 +6,7 @@ timeout; each thread has its own client. `DOCKER_HOST` and its companions are re
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
@@ -16,21 +17,32 @@ from pathlib import Path
 from typing import Any, cast
 
 import docker
-import requests.exceptions
-import urllib3.exceptions
 from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
 
-from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, ImageUnavailable
+from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, ImageUnavailable, SandboxRefused
+from runners.podman import specification
 from runners.policy import RUNNER_LABEL
 
 _KEPT = "arena-submission"
 _NOT_FOUND = 404
 _CONFLICT = 409
-_BAD_REQUEST = 400
-_NOT_MODIFIED = 304
 # How the engines word that the image's own program or folder cannot be run; everything else at start is the host's.
 _IMAGES_FAULT = ("exec:", "exec format error", "executable file not found", "chdir to cwd", "working directory")
+_NO_PROGRAM = ("no command specified", "no command or entrypoint provided")
+_NO_ANSWER = (DockerException, RequestException, HTTPError, ConnectionError, TimeoutError)
+_UNREADABLE = (
+    "What Podman made of the sandbox cannot be read back ({}): with Podman the worker has to run on Podman's host, "
+    "outside of any container, as the account that Podman runs as."
+)
+# Podman's answer, with status 500, where Docker's is a conflict.
+_NOT_RUNNING = "container state improper"
+# Podman's own API, at the address of its imitation of Docker's; every later version still answers to this one.
+_PODMAN_API = "/v4.0.0/libpod"
+# What Podman puts before the name of an image that has none of a registry.
+_NAMELESS = ("", "docker.io/library/", "localhost/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ class Engine:
         self._local = threading.local()
         self._loading = threading.Lock()
         self._version: str | None = None
+        self._podman: bool | None = None
 
     @property
     def timeout_seconds(self) -> int:
@@ -85,6 +98,14 @@ class Engine:
         with _asking("answer a ping"):
             self._api.ping()
 
+    def is_podman(self) -> bool:
+        """Whether it is Podman, whose sandbox is asked for and read back in its own way (`runners.podman`)."""
+        if self._podman is None:
+            with _asking("tell its version"):
+                parts = self._api.version().get("Components") or ()
+            self._podman = any("Podman" in part["Name"] for part in parts)
+        return self._podman
+
     def describe(self) -> dict[str, Any]:
         """Return what the manifest keeps of the engine: its version, kernel, cgroups, runtimes and security options."""
         with _asking("describe itself"):
@@ -99,7 +120,8 @@ class Engine:
             "Architecture",
             "NCPU",
         )
-        return {**{key: info.get(key) for key in kept}, "Runtimes": runtimes}
+        name = "Podman" if self.is_podman() else "Docker"
+        return {"Engine": name, **{key: info.get(key) for key in kept}, "Runtimes": runtimes}
 
     def image(self, image_id: str) -> ImageFacts | None:
         """Return an image's facts, or None where the engine does not have it."""
@@ -136,7 +158,7 @@ class Engine:
                     with _asking("name an image"):
                         self._api.tag(image_id, _KEPT, image_id.removeprefix("sha256:")[:40])
             finally:
-                self._restore_tags(tags)
+                self._restore_tags(tags, f"{_KEPT}:{image_id.removeprefix('sha256:')[:40]}")
                 if facts is None:
                     self._drop_images(self._images()[1] - ids)
         if facts is None:
@@ -152,11 +174,30 @@ class Engine:
         """
         try:
             with _asking("create a container"):
+                if self.is_podman():
+                    return str(self._podmans("POST", "/containers/create", specification(request))["Id"])
                 return str(self._api.create_container_from_config(dict(request), None)["Id"])
         except EngineRefused as refused:
-            if refused.status == _BAD_REQUEST and "no command specified" in refused.explanation.lower():
+            if any(words in refused.explanation.lower() for words in _NO_PROGRAM):
                 raise ContainerCannotStart(refused.explanation) from refused
             raise
+
+    def set_up(self, container: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Let Podman set a created container up without starting it: its inspection, and the runtime's bundle.
+
+        Raises:
+            ContainerCannotStart: Its program or working directory cannot be run.
+            SandboxRefused: The bundle cannot be read here.
+        """
+        with _starting(), _asking("set a container up"):
+            self._podmans("POST", f"/containers/{container}/init")
+        with _asking("inspect a container"):
+            inspected = self._podmans("GET", f"/containers/{container}/json")
+        path = Path(inspected["OCIConfigPath"])
+        try:
+            return inspected, json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise SandboxRefused(_UNREADABLE.format(error)) from error
 
     def inspect(self, container: str) -> dict[str, Any]:
         """Return all that the engine says of a container."""
@@ -188,13 +229,8 @@ class Engine:
         Raises:
             ContainerCannotStart: Its program or working directory cannot be run.
         """
-        try:
-            with _asking("start a container"):
-                self._api.start(container)
-        except EngineRefused as refused:
-            if any(words in refused.explanation for words in _IMAGES_FAULT):
-                raise ContainerCannotStart(refused.explanation) from refused
-            raise
+        with _starting(), _asking("start a container"):
+            self._api.start(container)
 
     def wait(self, container: str) -> int:
         """Block until a started container has exited; return its exit code.
@@ -211,7 +247,7 @@ class Engine:
             with _asking("kill a container"):
                 self._api.kill(container, signal="SIGKILL")
         except EngineRefused as refused:
-            if refused.status not in {_NOT_FOUND, _CONFLICT}:
+            if refused.status not in {_NOT_FOUND, _CONFLICT} and _NOT_RUNNING not in refused.explanation:
                 raise
 
     def remove(self, container: str) -> None:
@@ -293,6 +329,13 @@ class Engine:
         finally:
             client.close()
 
+    def _podmans(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask Podman's own API and return what it answers."""
+        api = self._api
+        answer = api.request(method, f"{api.base_url}{_PODMAN_API}{path}", json=body, timeout=self._timeout)
+        api._raise_for_status(answer)  # noqa: SLF001 - the library's way from a status to its own error
+        return answer.json() if answer.content else None
+
     def _connect(self, timeout_seconds: int) -> Any:
         named = {"base_url": self._base_url} if self._base_url is not None else kwargs_from_env()
         with _asking("answer"):
@@ -315,9 +358,9 @@ class Engine:
         named.pop("<none>:<none>", None)
         return named, {str(each["Id"]) for each in images}
 
-    def _restore_tags(self, before: Mapping[str, str]) -> None:
+    def _restore_tags(self, before: Mapping[str, str], ours: str) -> None:
         for tag, image_id in self._images()[0].items():
-            if before.get(tag) == image_id or tag.startswith(f"{_KEPT}:"):
+            if before.get(tag) == image_id or tag in {prefix + ours for prefix in _NAMELESS}:
                 continue
             with _asking("put an image's name back"):
                 if tag in before:
@@ -333,15 +376,23 @@ class Engine:
 
 
 @contextmanager
+def _starting() -> Iterator[None]:
+    """Tell the image's own fault from the host's in what the engine says when it cannot start a container."""
+    try:
+        yield
+    except EngineRefused as refused:
+        if any(words in refused.explanation for words in _IMAGES_FAULT):
+            raise ContainerCannotStart(refused.explanation) from refused
+        raise
+
+
+@contextmanager
 def _asking(action: str) -> Iterator[None]:
     """Turn what the client library raises while it asks the engine into our own faults."""
     try:
         yield
     except APIError as error:
         raise EngineRefused(action, error.status_code, str(error.explanation or error)) from error
-    except (DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-        msg = f"The container engine does not {action}: {error}"
-        raise EngineUnavailable(msg) from error
-    except (ConnectionError, TimeoutError) as error:
+    except _NO_ANSWER as error:
         msg = f"The container engine does not {action}: {error}"
         raise EngineUnavailable(msg) from error

@@ -169,13 +169,16 @@ def _check_engine(host: Host) -> dict[str, Any]:
     """Return what the manifest keeps of the engine.
 
     Raises:
-        EngineRefused: It runs without a seccomp profile, or does not know the runtime.
+        EngineRefused: It runs without a seccomp profile, without root, or does not know the runtime.
     """
     about = host.engine.describe()
     options = " ".join(about.get("SecurityOptions") or ())
     if "seccomp" not in options or "unconfined" in options:
         action = "filter system calls"
         raise EngineRefused(action, None, "its default seccomp profile is off")
+    if "rootless" in options:
+        action = "give every container an account of its own"
+        raise EngineRefused(action, None, "it runs without root, and so has too few accounts to give")
     if about["Runtimes"] and host.runtime not in about["Runtimes"]:
         action = f"use runtime {host.runtime!r}"
         raise EngineRefused(action, None, f"it has {', '.join(about['Runtimes'])}")
@@ -187,7 +190,11 @@ def _launcher(spec: AttemptSpec, host: Host, images: BlobSource, stage: Stage, c
     if facts is None:
         facts = host.engine.ensure_image(spec.image_id, _archive(images, spec.image))
     policy = SandboxPolicy(
-        spec.limits, runtime=host.runtime, cgroup_parent=host.cgroup_parent, volumes=volumes_to_cover(facts.volumes)
+        spec.limits,
+        runtime=host.runtime,
+        cgroup_parent=host.cgroup_parent,
+        volumes=volumes_to_cover(facts.volumes),
+        podman=host.engine.is_podman(),
     )
 
     def place() -> Placement:

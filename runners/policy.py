@@ -13,10 +13,12 @@ import json
 import math
 import secrets
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from runners.compare import differ, plain, said
 from runners.faults import ContainerCannotStart, SandboxRefused
 from runners.values import Limits
 
@@ -52,6 +54,7 @@ _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-tr
 _MOUNTED_BY_US = frozenset({"/tmp", "/dev/shm", INPUT})  # noqa: S108 - paths inside the container
 _NO_VOLUME_UNDER = ("/proc", "/sys", "/dev", INPUT, "/tmp")  # noqa: S108
 _MAX_VOLUMES = 32
+_BOUNDED_LOG = {"Type": "local", "Config": {"max-size": "1m", "max-file": "1", "compress": "false"}}
 # Engines list these beside what was asked; with these values they mean "nothing of the kind".
 _HARMLESS: Mapping[str, tuple[Any, ...]] = {
     "ConsoleSize": ([0, 0],),
@@ -94,7 +97,7 @@ class SandboxPolicy:
     cgroup_parent: str | None = None
     volumes: tuple[str, ...] = ()
     seccomp: str | None = None
-    log_driver: str = "local"
+    podman: bool = False
 
     @property
     def digest(self) -> str:
@@ -133,7 +136,7 @@ class SandboxPolicy:
         security = ["no-new-privileges:true"] + ([f"seccomp={self.seccomp}"] if self.seccomp is not None else [])
         return {
             "NetworkMode": "none",
-            "Dns": ["127.0.0.1"],
+            "Dns": [] if self.podman else ["127.0.0.1"],
             "ReadonlyRootfs": True,
             "Privileged": False,
             "CapDrop": ["ALL"],
@@ -154,9 +157,9 @@ class SandboxPolicy:
             "CgroupnsMode": "private",
             "ShmSize": limits.shm_mib * _MIB,
             "Init": True,
-            "Ulimits": _ulimits(limits),
+            "Ulimits": _ulimits(limits, processes=self.podman),
             "Tmpfs": self._tmpfs(),
-            "LogConfig": {"Type": self.log_driver, "Config": _log_options(self.log_driver)},
+            "LogConfig": {"Type": "none", "Config": {}} if self.podman else deepcopy(_BOUNDED_LOG),
             "MaskedPaths": list(_MASKED),
             "ReadonlyPaths": list(_READ_ONLY),
             "CgroupParent": self.cgroup_parent or "",
@@ -168,7 +171,8 @@ class SandboxPolicy:
         }
 
     def _tmpfs(self) -> dict[str, str]:
-        scratch = f"rw,noexec,nosuid,nodev,size={self.limits.tmp_mib}m,nr_inodes=16k,mode=1777"
+        inodes = "" if self.podman else "nr_inodes=16k,"
+        scratch = f"rw,noexec,nosuid,nodev,size={self.limits.tmp_mib}m,{inodes}mode=1777"
         covers = dict.fromkeys(self.volumes, "ro,noexec,nosuid,nodev,size=4k")
         return {"/tmp": scratch, **covers}  # noqa: S108 - inside the container
 
@@ -233,23 +237,21 @@ def _differences(request: Mapping[str, Any], inspected: Mapping[str, Any]) -> li
     asked, took = request["HostConfig"], inspected.get("HostConfig") or {}
     config = inspected.get("Config") or {}
     found = [
-        _said(f"HostConfig.{key}", value, took.get(key))
-        for key, value in asked.items()
-        if _differ(value, took.get(key))
+        said(f"HostConfig.{key}", value, took.get(key)) for key, value in asked.items() if differ(value, took.get(key))
     ]
     found += [
-        _said(f"HostConfig.{key}", None, value)
+        said(f"HostConfig.{key}", None, value)
         for key, value in took.items()
-        if key not in asked and _plain(value) is not None and value not in _HARMLESS.get(key, ())
+        if key not in asked and plain(value) is not None and value not in _HARMLESS.get(key, ())
     ]
     merged = {"HostConfig", "Image", "Labels", "Env"}
     found += [
-        _said(f"Config.{key}", value, config.get(key))
+        said(f"Config.{key}", value, config.get(key))
         for key, value in request.items()
-        if key not in merged and _differ(value, config.get(key))
+        if key not in merged and differ(value, config.get(key))
     ]
     if inspected.get("Image") != request["Image"]:
-        found.append(_said("Image", request["Image"], inspected.get("Image")))
+        found.append(said("Image", request["Image"], inspected.get("Image")))
     found += _missing_entries(request, config)
     binds = [
         {"Type": m.get("Type"), "Destination": m.get("Destination"), "RW": m.get("RW")}
@@ -259,40 +261,19 @@ def _differences(request: Mapping[str, Any], inspected: Mapping[str, Any]) -> li
     # Some engines list the declared tmpfs file systems among the mounts as well.
     binds = [b for b in binds if not (b["Type"] == "tmpfs" and b["Destination"] in asked["Tmpfs"])]
     if binds != expected:
-        found.append(_said("Mounts", expected, binds))
+        found.append(said("Mounts", expected, binds))
     return found
 
 
 def _missing_entries(request: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     """Compare what engines merge with the image's own values: the environment and the labels."""
     env, labels = config.get("Env") or [], config.get("Labels") or {}
-    found = [_said("Config.Env", entry, None) for entry in request["Env"] if entry not in env]
+    found = [said("Config.Env", entry, None) for entry in request["Env"] if entry not in env]
     wrong = {key: value for key, value in request["Labels"].items() if labels.get(key) != value}
-    return found + [_said(f"Config.Labels.{key}", value, labels.get(key)) for key, value in wrong.items()]
+    return found + [said(f"Config.Labels.{key}", value, labels.get(key)) for key, value in wrong.items()]
 
 
-def _differ(asked: Any, took: Any) -> bool:
-    return bool(_plain(asked) != _plain(took))
-
-
-def _plain(value: Any) -> Any:
-    """Make equal what engines write differently: absent, null, empty, false and 0; the order of ulimits."""
-    if isinstance(value, Mapping):
-        kept = {key: _plain(item) for key, item in value.items()}
-        return {key: item for key, item in kept.items() if item is not None} or None
-    if isinstance(value, list | tuple):
-        items = [_plain(item) for item in value]
-        if items and all(isinstance(item, dict) for item in items):
-            items.sort(key=lambda item: json.dumps(item, sort_keys=True))
-        return items or None
-    return value or None
-
-
-def _said(where: str, asked: Any, took: Any) -> str:
-    return f"{where} asked {json.dumps(asked)[:200]}, took {json.dumps(took)[:200]}"
-
-
-def _ulimits(limits: Limits) -> list[dict[str, Any]]:
+def _ulimits(limits: Limits, *, processes: bool) -> list[dict[str, Any]]:
     hard = {
         "nofile": 1024,
         "fsize": max(limits.tmp_mib, limits.shm_mib) * _MIB,
@@ -301,8 +282,5 @@ def _ulimits(limits: Limits) -> list[dict[str, Any]]:
         "msgqueue": 0,
         "cpu": math.ceil(limits.total_seconds * max(1.0, limits.cpus)),
     }
+    hard |= {"nproc": limits.pids} if processes else {}
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in hard.items()]
-
-
-def _log_options(driver: str) -> dict[str, str]:
-    return {"max-size": "1m", "max-file": "1", "compress": "false"} if driver == "local" else {"max-size": "1m"}

@@ -118,15 +118,15 @@ def test_an_input_folder_that_the_engine_sees_elsewhere_is_never_served(
     elsewhere.mkdir()
     fresh = execute.Placement.fresh
     for source, why in (
-        (elsewhere, "would not see case c0001"),
-        (tmp_path / "absent", "bind source path does not exist"),
+        (elsewhere, ("would not see case c0001",)),
+        (tmp_path / "absent", ("bind source path does not exist", "absent: no such file or directory")),
     ):
         monkeypatch.setattr(
             execute.Placement, "fresh", lambda source=source, **given: fresh(**(given | {"input_source": str(source)}))
         )
         receipt = run(bench, spec_for(bench, probe("garbage"), attempt=source.name))
         assert receipt["output"] is None
-        assert why in receipt["host_fault"]
+        assert any(words in receipt["host_fault"] for words in why)
 
 
 def test_what_this_host_lacks_is_the_hosts_fault(bench: Bench, probe: Callable[[str], str]) -> None:
@@ -317,7 +317,9 @@ def test_loading_an_archive_moves_no_name_and_leaves_none(bench: Bench, tmp_path
             assert bench.engine.image(intruder) is None, "what it brought instead is removed"
             assert bench.engine.ensure_image(intruder, archive).image_id == intruder
             assert client.images.get("arena-test-victim:1").id == victim
-            assert client.images.get(intruder).tags == [f"arena-submission:{intruder.removeprefix('sha256:')[:40]}"]
+            # Podman puts a registry's name before a name that has none.
+            tags = [tag.removeprefix("docker.io/library/") for tag in client.images.get(intruder).tags]
+            assert tags == [f"arena-submission:{intruder.removeprefix('sha256:')[:40]}"]
         finally:
             for image in (victim, intruder):
                 client.api.remove_image(image, force=True)
