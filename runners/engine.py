@@ -41,8 +41,6 @@ _UNREADABLE = (
 _NOT_RUNNING = "container state improper"
 # Podman's own API, at the address of its imitation of Docker's; every later version still answers to this one.
 _PODMAN_API = "/v4.0.0/libpod"
-# What Podman puts before the name of an image that has none of a registry.
-_NAMELESS = ("", "docker.io/library/", "localhost/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +110,8 @@ class Engine:
             info = self._api.info()
         runtimes = sorted(info.get("Runtimes") or {})
         kept = (
-            "ServerVersion",
-            "KernelVersion",
-            "CgroupVersion",
-            "CgroupDriver",
-            "SecurityOptions",
-            "Architecture",
-            "NCPU",
-        )
+            "ServerVersion", "KernelVersion", "CgroupVersion", "CgroupDriver", "SecurityOptions", "Architecture", "NCPU",
+        )  # fmt: skip
         name = "Podman" if self.is_podman() else "Docker"
         return {"Engine": name, **{key: info.get(key) for key in kept}, "Runtimes": runtimes}
 
@@ -156,9 +148,9 @@ class Engine:
                 facts = self.image(image_id)
                 if facts is not None:
                     with _asking("name an image"):
-                        self._api.tag(image_id, _KEPT, image_id.removeprefix("sha256:")[:40])
+                        self._api.tag(image_id, *_kept_name(image_id).split(":"))
             finally:
-                self._restore_tags(tags, f"{_KEPT}:{image_id.removeprefix('sha256:')[:40]}")
+                self._restore_tags(tags, image_id)
                 if facts is None:
                     self._drop_images(self._images()[1] - ids)
         if facts is None:
@@ -358,9 +350,11 @@ class Engine:
         named.pop("<none>:<none>", None)
         return named, {str(each["Id"]) for each in images}
 
-    def _restore_tags(self, before: Mapping[str, str], ours: str) -> None:
+    def _restore_tags(self, before: Mapping[str, str], kept_id: str) -> None:
         for tag, image_id in self._images()[0].items():
-            if before.get(tag) == image_id or tag in {prefix + ours for prefix in _NAMELESS}:
+            # Podman puts a registry before a name that has none.
+            ours = image_id == kept_id and tag.rpartition("/")[2] == _kept_name(kept_id)
+            if ours or before.get(tag) == image_id:
                 continue
             with _asking("put an image's name back"):
                 if tag in before:
@@ -373,6 +367,10 @@ class Engine:
         """Remove images that an archive brought instead of the one that it should have brought."""
         for image_id in ids:
             self.remove_image(image_id)
+
+
+def _kept_name(image_id: str) -> str:
+    return f"{_KEPT}:{image_id.removeprefix('sha256:')[:40]}"
 
 
 @contextmanager

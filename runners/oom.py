@@ -1,7 +1,7 @@
 """Whether the kernel killed something of a container for memory, read from the kernel's own counter.
 
-Podman's monitor can miss that under control groups of version 1: it looks for the event and for the container's exit
-at once, and where the exit is seen first, the event is never looked at.
+Podman does not tell reliably: its monitor notes the kill as a file `oom` in the folder that it was started in, and
+Podman 4.3, which looks for that file elsewhere, then reports a container that was killed by signal 9.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ for request in requests():
         seccomp=status("Seccomp"),
         interfaces=[name for _, name in socket.if_nameindex()],
         no_network=refused(lambda: connect(("192.0.2.1", 80))) and refused(lambda: connect(("172.17.0.1", 2375))),
-        root_read_only=refused(lambda: write("/x")) and refused(lambda: write("/etc/x")),
+        root_read_only=all(refused(lambda: write(path)) for path in ("/x", "/etc/x", "/run/x", "/var/tmp/x")),
         input_read_only=refused(lambda: write("/input/x")) and refused(lambda: os.unlink(files[0])),
         volume_read_only=refused(lambda: write("/data/x")),
         tmp_writable=not refused(lambda: write("/tmp/x")),
