@@ -110,7 +110,8 @@ class Engine:
             info = self._api.info()
         runtimes = sorted(info.get("Runtimes") or {})
         kept = (
-            "ServerVersion", "KernelVersion", "CgroupVersion", "CgroupDriver", "SecurityOptions", "Architecture", "NCPU",
+            "ServerVersion", "KernelVersion", "CgroupVersion", "CgroupDriver", "SecurityOptions", "Architecture",
+            "NCPU",
         )  # fmt: skip
         name = "Podman" if self.is_podman() else "Docker"
         return {"Engine": name, **{key: info.get(key) for key in kept}, "Runtimes": runtimes}
