@@ -7,6 +7,7 @@ down over several boundaries does what they ask for in their order, once.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -108,6 +109,8 @@ class Clockwork:
         """Call `tick` whenever something may be due."""
         self._tick = tick
         self._store = store
+        self._busy = threading.Lock()
+        self._stopped = False
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         )
@@ -121,11 +124,21 @@ class Clockwork:
     def stop(self) -> None:
         """End, waiting for a tick that is under way."""
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+            # It would wait with its locks held, and a tick that plans boundaries needs them: so the waiting is ours.
+            self._scheduler.shutdown(wait=False)
+        with self._busy:
+            self._stopped = True
 
     def _run(self) -> None:
-        self._tick()
-        self._plan_boundaries()
+        with self._busy:
+            if not self._stopped:
+                self._tick()
+                self._plan_boundaries()
+
+    def _at_boundary(self) -> None:
+        with self._busy:
+            if not self._stopped:
+                self._tick()
 
     def _plan_boundaries(self) -> None:
         now = datetime.now(UTC)
@@ -134,5 +147,5 @@ class Clockwork:
         moments = {boundary.at for declaration in declarations for boundary in boundaries(declaration)}
         for moment in sorted(moment for moment in moments if moment > now):
             self._scheduler.add_job(
-                self._tick, DateTrigger(moment, timezone=UTC), id=moment.isoformat(), replace_existing=True
+                self._at_boundary, DateTrigger(moment, timezone=UTC), id=moment.isoformat(), replace_existing=True
             )

@@ -79,3 +79,25 @@ def test_it_can_be_started_anew(sqlite_store: Store, number: int) -> None:
         clockwork.start()
         ticks.wait_for(1)
         clockwork.stop()
+
+
+def test_ending_waits_for_a_tick_that_goes_on_to_plan_and_not_for_ever(sqlite_store: Store) -> None:
+    seed_challenge(sqlite_store, declaration(phases=phases(datetime.now(UTC) + timedelta(days=1))))
+    under_way, go_on, told = threading.Event(), threading.Event(), []
+
+    def tick() -> None:
+        under_way.set()
+        assert go_on.wait(30)
+        told.append("ended")
+
+    clockwork = Clockwork(tick, sqlite_store)
+    clockwork.start()
+    assert under_way.wait(30)
+    stopping = threading.Thread(target=clockwork.stop, daemon=True)
+    stopping.start()
+    stopping.join(0.5)
+    assert stopping.is_alive(), "a tick is under way"
+    go_on.set()
+    stopping.join(10)
+    assert not stopping.is_alive()
+    assert told == ["ended"]
