@@ -37,7 +37,7 @@ class Worker:
         self._host = host
         self._clock = clock
         self._bell = threading.Event()
-        self._stopping = threading.Event()
+        self._stopping = False
         self._turn = threading.Lock()
         self._runner = local_runner(host, doorbell=self._bell.set, observe=observe)
         self._works: Machinery = machinery(host, self._runner, doorbell=self._bell.set, clock=clock, observe=observe)
@@ -49,7 +49,7 @@ class Worker:
             try:
                 self._begin()
                 clockwork.start()
-                while not self._stopping.is_set() and not (until and until(self._progress())):
+                while not self._stopping and not (until and until(self._progress())):
                     self._work()
             finally:
                 clockwork.stop()
@@ -65,7 +65,7 @@ class Worker:
         with only_dispatcher(self._host.store, self._host.settings.home):
             try:
                 self._begin()
-                while not self._stopping.is_set():
+                while not self._stopping:
                     changed = self._work()
                     progress = self._progress()
                     report(progress)
@@ -76,8 +76,8 @@ class Worker:
 
     def stop(self) -> None:
         """Ask the worker to end; attempts that run are cancelled and tried again by the next worker."""
-        self._stopping.set()
-        self._bell.set()
+        # A signal's handler calls this in the midst of anything, also of the bell's own lock: so no event is set here.
+        self._stopping = True
 
     def advance(self) -> bool:
         """Do what is due at phases' boundaries; say whether anything was."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import TypeVar
 
@@ -35,7 +38,8 @@ class ScoringChild:
                 context = multiprocessing.get_context("spawn")
                 self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start)
             try:
-                return self._pool.submit(function, job)
+                with _deaf_children():
+                    return self._pool.submit(function, job)
             except BrokenProcessPool:
                 self._pool = None
                 raise
@@ -67,6 +71,21 @@ class ScoringChild:
             if self._pool is not None:
                 self._pool.shutdown(wait=True, cancel_futures=True)
                 self._pool = None
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let a process that is started here never hear SIGTERM and SIGINT, from its first instruction on.
+
+    Ctrl-C, and systemd when it stops a service, signal the whole group: the worker then ends by itself and would miss
+    a child that had died before it. A blocked signal stays blocked in a spawned process.
+    """
+    resource_tracker.ensure_running()  # its start unblocks both signals, so it comes first
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start() -> None:
