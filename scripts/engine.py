@@ -20,6 +20,7 @@ from pathlib import Path
 
 import docker
 import docker.errors
+import docker.types
 import requests.exceptions
 
 RECIPE_LABEL = "arena.recipe"
@@ -59,16 +60,24 @@ def import_archive(client: docker.DockerClient, archive: Path, image: str, made_
     Returns:
         The image's digest.
     """
-    name, _, tag = image.rpartition(":")
     changes = [*IMAGE_CONFIG, f"LABEL {RECIPE_LABEL}={made_by}"]
-    client.api.import_image_from_file(str(archive), repository=name, tag=tag, changes=changes)
+    # The tag goes with the name: Podman passes over one that is given beside it.
+    client.api.import_image_from_file(str(archive), repository=image, changes=changes)
     return str(client.images.get(image).id)
 
 
 def check(client: docker.DockerClient, image: str) -> str:
     """Run the image's Python as a stranger without network, and tell the three versions that it has."""
+    # Podman's own default limits cannot be set where root may not raise limits.
+    few = [docker.types.Ulimit(name=name, soft=1024, hard=1024) for name in ("nofile", "nproc")]
     said: bytes = client.containers.run(
-        image, ["python3", "-c", CHECK], remove=True, network_mode="none", read_only=True, user="65534:65534"
+        image,
+        ["python3", "-c", CHECK],
+        remove=True,
+        network_mode="none",
+        read_only=True,
+        user="65534:65534",
+        ulimits=few,
     )
     python, numpy, pydicom = said.decode().split()
     return f"Python {python}, NumPy {numpy}, pydicom {pydicom}"
