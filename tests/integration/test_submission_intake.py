@@ -146,7 +146,8 @@ def test_what_the_host_holds_does_not_count_and_what_a_vendor_withdraws_does(des
     held, withdrawn = desk.submit(), desk.submit()
     with desk.store.write() as session:
         code = session.exec(select(Evaluation.code).where(Evaluation.submission_code == held.code)).one()
-        transition(session, Evaluation, code, expected=EvaluationState.QUEUED, to=EvaluationState.HELD)
+        transition(session, Evaluation, code, expected=EvaluationState.QUEUED, to=EvaluationState.RUNNING)
+        transition(session, Evaluation, code, expected=EvaluationState.RUNNING, to=EvaluationState.HELD)
         change_state(session, withdrawn.code, expected=SubmissionState.ACCEPTED, to=SubmissionState.WITHDRAWN)
     desk.submit()
     with pytest.raises(QuotaExceeded):
