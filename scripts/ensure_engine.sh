@@ -51,14 +51,28 @@ mount_cgroups() {
     as_root cgroupfs-mount
 }
 
+# A process that has died and that nobody has waited for keeps its name; it does not run.
+runs() { [ "$(awk '/^Name:/ { name = $2 } /^State:/ { state = $2 } END { if (state != "Z") print name }' "/proc/$1/status" 2>/dev/null)" = "$2" ]; }
+
 # Debian's package may have started its daemon already, or an earlier run of this script did and it is still coming up.
 daemon_runs() {
     local file pid
     for file in /var/run/docker.pid /var/run/docker-ssd.pid "$DAEMON_PID_FILE"; do
         pid=$(cat "$file" 2>/dev/null) || continue
-        if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]; then return 0; fi
+        if [ -n "$pid" ] && runs "$pid" dockerd; then return 0; fi
     done
     return 1
+}
+
+# A daemon that was killed, with its machine perhaps, leaves pid files. A number in them may by now be another process, or
+# its containerd, which dies a moment after it: a new daemon would take either for its own and fail to start.
+forget_killed_daemon() {
+    local file pid start=$SECONDS
+    for file in "$DAEMON_PID_FILE:dockerd" /var/run/docker/containerd/containerd.pid:containerd; do
+        pid=$(as_root cat "${file%:*}" 2>/dev/null) || continue
+        while runs "$pid" "${file#*:}" && [ $((SECONDS - start)) -lt 10 ]; do sleep 0.2; done
+        as_root rm -f "${file%:*}"
+    done
 }
 
 # The daemon gets a pid file of its own, so that it can be ended without touching another one, and none of the
@@ -70,6 +84,7 @@ start_daemon() {
         return
     fi
     if daemon_runs; then return; fi
+    forget_killed_daemon
     mount_cgroups
     say "Starting dockerd (log: $DAEMON_LOG, pid file: $DAEMON_PID_FILE)"
     as_root env -u DOCKER_HOST DOCKERD="$(command -v dockerd || echo /usr/sbin/dockerd)" PID_FILE=$DAEMON_PID_FILE LOG=$DAEMON_LOG bash -c '

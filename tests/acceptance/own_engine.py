@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from runners.engine import Engine
 
 _PATIENCE_SECONDS = 60
@@ -62,6 +64,10 @@ class OwnEngine:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(_PATIENCE_SECONDS)
+        # A shim whose daemon was killed while its container ran stays behind for good.
+        for process in psutil.process_iter(["cmdline"]):
+            if any(str(self.folder) in argument for argument in process.info["cmdline"] or ()):
+                process.kill()
         for line in reversed(Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()):
             mount = line.split()[1]
             if mount.startswith(str(self.folder)):
