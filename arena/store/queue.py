@@ -31,6 +31,13 @@ from runners.values import AttemptId, Receipt, ShardId
 RERUN = "rerun"
 MAIN = "main"
 
+_SHARD_TO_VENDOR = (
+    Shard.evaluation_code == Evaluation.code,
+    Evaluation.submission_code == Submission.code,
+    Submission.algorithm_code == Algorithm.code,
+)
+"""How a shard leads to the algorithm, and so to the vendor, that it runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -97,9 +104,7 @@ def waiting(session: Session) -> list[Offer]:
         for shard, evaluation, vendor in session.exec(
             select(Shard, Evaluation, Algorithm.vendor_code)
             .where(
-                Shard.evaluation_code == Evaluation.code,
-                Evaluation.submission_code == Submission.code,
-                Submission.algorithm_code == Algorithm.code,
+                *_SHARD_TO_VENDOR,
                 Shard.state == ShardState.WAITING,
                 col(Evaluation.state).in_([EvaluationState.QUEUED, EvaluationState.RUNNING]),
             )
@@ -115,12 +120,7 @@ def waiting(session: Session) -> list[Offer]:
 def _per_vendor_running(session: Session) -> dict[str, int]:
     rows = session.exec(
         select(Algorithm.vendor_code, func.count())
-        .select_from(Attempt)
-        .join(Shard, col(Attempt.shard_id) == Shard.id)
-        .join(Evaluation, col(Shard.evaluation_code) == Evaluation.code)
-        .join(Submission, col(Evaluation.submission_code) == Submission.code)
-        .join(Algorithm, col(Submission.algorithm_code) == Algorithm.code)
-        .where(Attempt.state == AttemptState.OPEN)
+        .where(Attempt.state == AttemptState.OPEN, Attempt.shard_id == Shard.id, *_SHARD_TO_VENDOR)
         .group_by(Algorithm.vendor_code)
     )
     return dict(rows.all())
@@ -129,11 +129,7 @@ def _per_vendor_running(session: Session) -> dict[str, int]:
 def _per_vendor_seconds(session: Session) -> dict[str, float]:
     rows = session.exec(
         select(Algorithm.vendor_code, func.sum(ShardResult.run_seconds))
-        .select_from(ShardResult)
-        .join(Shard, col(ShardResult.shard_id) == Shard.id)
-        .join(Evaluation, col(Shard.evaluation_code) == Evaluation.code)
-        .join(Submission, col(Evaluation.submission_code) == Submission.code)
-        .join(Algorithm, col(Submission.algorithm_code) == Algorithm.code)
+        .where(ShardResult.shard_id == Shard.id, *_SHARD_TO_VENDOR)
         .group_by(Algorithm.vendor_code)
     )
     return {vendor: float(seconds or 0.0) for vendor, seconds in rows}
