@@ -23,5 +23,9 @@ say "Tests that only compute"
 .venv/bin/python -m pytest -m "not ($OUTSIDE)" -n auto --junit-xml="$reports/computing.xml" "$@" || status=1
 say "Tests with containers, browsers and databases"
 .venv/bin/python -m pytest -m "$OUTSIDE" --durations=15 --junit-xml="$reports/outside.xml" "$@" || status=1
+if [ $# -eq 0 ]; then
+    say "Attacks: the table of docs/security.md against this run"
+    .venv/bin/python -m scripts.attack_table "$reports" || status=1
+fi
 .venv/bin/python scripts/test_totals.py "$reports" || status=1
 exit "$status"
