@@ -59,7 +59,8 @@ def _limits(estimate: EstimateRecord) -> list[float | None]:
 
 def _write(header: list[str], rows: Iterable[Iterable[object]]) -> str:
     target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
+    # Lines end as RFC 4180 says. With "\n" alone the writer would leave a carriage return in a cell unquoted.
+    writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows([guard_cell(cell) for cell in row] for row in rows)
     return target.getvalue()

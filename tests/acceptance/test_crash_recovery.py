@@ -30,8 +30,11 @@ from arena.store.tables import (
 from arena.wiring import runner_id
 from runners.engine import Engine
 from tests.acceptance.own_engine import OwnEngine
+from tests.hostile.corpus import Witness, witness
 from tests.images import build_algorithm, store_archive
 from tests.seeding import NOW, Roots, declaration, seed_case_set, seed_challenge, seed_submission
+
+__all__ = ["witness"]
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -130,11 +133,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, image_id: str) -> list
         return state.predictions()
 
 
-def test_a_worker_killed_at_every_step_is_followed_by_one_that_finishes_the_work_once(
-    tmp_path: Path, database_url: str, image_id: str, undisturbed: list[str]
+def test_attack_76_a_worker_killed_at_every_step_is_followed_by_one_that_finishes_the_work_once(
+    tmp_path: Path, database_url: str, image_id: str, undisturbed: list[str], witness: Witness
 ) -> None:
     with closing(State(tmp_path, database_url, image_id)) as state:
         assert_survives_every_step(state, undisturbed)
+    witness.with_guard("leftovers are reaped, each shard counts once, the predictions are the same to the byte")
 
 
 def assert_survives_every_step(state: State, undisturbed: list[str]) -> None:

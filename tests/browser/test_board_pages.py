@@ -17,6 +17,9 @@ from arena.store.documents import Disclosure
 from arena.store.tables import EvaluationState
 from tests.browser.serving import served
 from tests.browser.showcase import FINAL, HOSTILE, HOSTILE_MARKDOWN, SEASON, SLUG, Showcase
+from tests.hostile.corpus import Witness, witness
+
+__all__ = ["witness"]
 
 pytestmark = pytest.mark.browser
 
@@ -246,7 +249,15 @@ def test_a_change_of_theme_while_reading_leaves_the_labels_readable(browser: Bro
         assert ink == "rgb(228, 236, 238)"
 
 
-def test_a_hostile_name_loads_nothing_and_runs_nothing(browser: Browser, tmp_path: Path) -> None:
+def test_attack_73_html_and_markdown_in_names_load_and_run_nothing(
+    browser: Browser, tmp_path: Path, witness: Witness
+) -> None:
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.set_content(f"<p>{HOSTILE}</p>")
+    assert page.evaluate("window.hacked") is not None
+    context.close()
+    witness.without_guard("put into a page as it is, the name runs its script and calls out")
     home = tmp_path / "home"
     home.mkdir()
     showcase = Showcase(home)
@@ -268,6 +279,7 @@ def test_a_hostile_name_loads_nothing_and_runs_nothing(browser: Browser, tmp_pat
                 assert seen.page.evaluate("window.hacked") is None
                 assert seen.page.locator("a[href^=javascript]").count() == 0
                 assert seen.page.locator("img[src*=tracker]").count() == 0
+    witness.with_guard("shown as text on every page; nothing is loaded, nothing runs")
 
 
 def test_a_board_that_cannot_read_says_so_and_nothing_more(browser: Browser, tmp_path: Path) -> None:
