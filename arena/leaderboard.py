@@ -7,7 +7,7 @@ digits; curves, findings and pairs enter it when the phase has closed. Nothing t
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -17,13 +17,16 @@ from arena.blobs import BlobStore
 from arena.challenge.opening import version_of_phase
 from arena.challenge.phases import PhaseState, phase_status
 from arena.challenge.schema import Declaration, EntryRule, Phase, Show
+from arena.challenge.schema import Feedback as Rule
 from arena.errors import UnknownCaseSet, UnknownChallenge
 from arena.evaluation.child import ScoringChild
+from arena.evaluation.feedback import Disclosed, LadderJob, climb_ladder
 from arena.evaluation.ranking import Ranked, RankedEntry, RankJob, rank_entries
+from arena.evaluation.standing import SECOND_CHOICE, Candidate, Standing, accepted, choose, disclosure, ranked_of
 from arena.scoring import SCORER_VERSION
 from arena.store import boards
+from arena.store.documents import Disclosure as DocumentDisclosure
 from arena.store.documents import (
-    Disclosure,
     Entry,
     Estimate,
     Latency,
@@ -31,8 +34,9 @@ from arena.store.documents import (
     Pair,
     ScorecardDocument,
 )
+from arena.store.ledger import Disclosure, add_disclosures, disclosed
 from arena.store.session import Store
-from arena.store.tables import CaseSet, ChallengeVersion, Leaderboard
+from arena.store.tables import CaseSet, ChallengeVersion, Feedback, Leaderboard
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +45,6 @@ OPEN_DECIMALS = 2
 
 SIGNIFICANT_DIGITS = 2
 """Significant digits of a latency while a phase is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A scored evaluation with its scorecard's document."""
-
-    scored: boards.Scored
-    card: ScorecardDocument
 
 
 class Publisher:
@@ -78,17 +74,23 @@ class Publisher:
             facts = _facts(session, slug, phase_name, now)
             if facts.phase.follows is not None and boards.unsettled(session, slug, phase_name) > 0:
                 return None
-            chosen = choose(self._candidates(session, facts), facts.entry_rule)
+            candidates = self._candidates(session, facts)
+            told = disclosed(session, slug, phase_name)
             previous = boards.newest_board(session, slug, phase_name)
-        document = self._compose(facts, chosen, now, previous)
+        chosen, news = self._chosen(facts, candidates, told)
+        document = self._compose(facts, chosen, now, 1 if previous is None else previous.revision + 1)
         if previous is not None:
             before = LeaderboardDocument.model_validate_json(self._public.get(previous.document_sha256))
             if _same(before, document):
+                if news:
+                    with self._store.write() as session:
+                        add_disclosures(session, slug, phase_name, news, board=None, at=now)
                 return None
         ref = self._public.put(document.model_dump_json(indent=1).encode())
         cards = {candidate.scored.submission.code: candidate.scored.scorecard.code for candidate in chosen}
         with self._store.write() as session:
             board = boards.add_board(session, document, ref, cards)
+            add_disclosures(session, slug, phase_name, news, board=board.code, at=now)
         log.info("leaderboard_written", extra={"challenge": slug, "phase": phase_name, "revision": board.revision})
         return board
 
@@ -96,8 +98,43 @@ class Publisher:
         """Return the submissions that a phase's entry rule sends on to the phase that follows it."""
         with self._store.read() as session:
             facts = _facts(session, slug, phase_name, now)
-            chosen = choose(self._candidates(session, facts), facts.entry_rule)
+            standing = accepted(self._candidates(session, facts))
+        chosen = choose(standing, facts.entry_rule)
+        if facts.entry_rule is EntryRule.CHOSEN:
+            chosen += [candidate for candidate in standing if candidate.scored.submission.second_choice]
         return [candidate.scored.submission.code for candidate in chosen]
+
+    def _chosen(
+        self, facts: _Facts, candidates: Sequence[Candidate], told: Mapping[tuple[str, str], Feedback]
+    ) -> tuple[list[Candidate], list[Disclosure]]:
+        """Return what stands on the board, and what its vendors learn by it that they did not know."""
+        if facts.ladder is not None:
+            return self._climbed(facts, candidates, told)
+        standing = accepted(candidates)
+        # The phase before one that follows it has chosen who takes part; all of them stand on this board.
+        chosen = choose(standing, facts.entry_rule) if facts.phase.follows is None else standing
+        kind = Disclosed.EVERYTHING if facts.disclosure is DocumentDisclosure.CLOSED else Disclosed.SCORE
+        every = facts.entry_rule is not EntryRule.BEST
+        news = [disclosure(candidate, kind, every_score_is_shown=every, shown=True) for candidate in chosen]
+        return chosen, [row for row in news if (row.scorecard, row.disclosed) not in told]
+
+    def _climbed(
+        self, facts: _Facts, candidates: Sequence[Candidate], told: Mapping[tuple[str, str], Feedback]
+    ) -> tuple[list[Candidate], list[Disclosure]]:
+        """Show of each vendor the best that the Ladder lets through; what it has decided stands."""
+        if facts.ladder is None:
+            msg = "the phase has no Ladder"
+            raise ValueError(msg)
+        standing = Standing(candidates, told)
+        job = LadderJob(
+            declaration=facts.version.declaration,
+            references_root=self._references.root,
+            references_sha256=facts.case_set.references_digest,
+            results_root=self._results.root,
+            eta=facts.ladder.eta,
+            climbs=standing.climbs(),
+        )
+        return standing.settle(self._child.run(climb_ladder, job) if standing.undecided else None)
 
     def _candidates(self, session: Session, facts: _Facts) -> list[Candidate]:
         rows = boards.scored(
@@ -125,17 +162,16 @@ class Publisher:
         )
         return self._child.run(rank_entries, job)
 
-    def _compose(
-        self, facts: _Facts, chosen: Sequence[Candidate], now: datetime, previous: Leaderboard | None
-    ) -> LeaderboardDocument:
-        ranked = self._rank(facts, chosen) if chosen else Ranked(ranks={}, pairs=())
-        finest = facts.disclosure is Disclosure.CLOSED
-        entries = [_entry(candidate, ranked, finest=finest) for candidate in chosen]
+    def _compose(self, facts: _Facts, chosen: Sequence[Candidate], now: datetime, revision: int) -> LeaderboardDocument:
+        family = ranked_of(chosen)
+        ranked = self._rank(facts, family) if family else Ranked(ranks={}, pairs=())
+        finest = facts.disclosure is DocumentDisclosure.CLOSED
+        entries = [_entry(candidate, ranked, finest=finest, in_family=candidate in family) for candidate in chosen]
         entries.sort(key=_place)
         return LeaderboardDocument(
             challenge=facts.declaration.slug,
             phase=facts.phase.name,
-            revision=1 if previous is None else previous.revision + 1,
+            revision=revision,
             as_of=now,
             disclosure=facts.disclosure,
             case_set=facts.case_set.name,
@@ -147,6 +183,7 @@ class Publisher:
             n_patients=facts.case_set.n_patients,
             missing=facts.declaration.missing,
             alpha=facts.declaration.ranking.alpha,
+            ladder_eta=None if facts.ladder is None else facts.ladder.eta,
             entries=tuple(entries),
             pairs=tuple(Pair(**asdict(pair)) for pair in ranked.pairs) if finest else (),
         )
@@ -159,7 +196,8 @@ class _Facts:
     phase: Phase
     entry_rule: EntryRule
     case_set: CaseSet
-    disclosure: Disclosure
+    disclosure: DocumentDisclosure
+    ladder: Rule | None
 
 
 def _facts(session: Session, slug: str, phase_name: str, now: datetime) -> _Facts:
@@ -176,15 +214,14 @@ def _facts(session: Session, slug: str, phase_name: str, now: datetime) -> _Fact
         known = ", ".join(sorted(each.name for each in declaration.case_sets))
         raise UnknownCaseSet(slug=slug, name=phase.cases, known=known)
     shown = state is PhaseState.CLOSED or phase.show is Show.OPEN
-    # The phase before has chosen who takes part in one that follows; all of them stand on its board.
-    entry_rule = phase.entry_rule if phase.follows is None else EntryRule.LAST
     return _Facts(
         version=version,
         declaration=declaration,
         phase=phase,
-        entry_rule=entry_rule,
+        entry_rule=phase.entry_rule,
         case_set=case_set,
-        disclosure=Disclosure.CLOSED if shown else Disclosure.OPEN,
+        disclosure=DocumentDisclosure.CLOSED if shown else DocumentDisclosure.OPEN,
+        ladder=phase.feedback if phase.feedback.ladder and not shown and phase.follows is None else None,
     )
 
 
@@ -200,40 +237,12 @@ def declared(session: Session, slug: str) -> Declaration:
     return Declaration.model_validate(version.declaration)
 
 
-def choose(candidates: Iterable[Candidate], rule: EntryRule) -> list[Candidate]:
-    """Pick one entry per vendor by the phase's rule; candidates come oldest first.
-
-    `best` takes the highest macro score, of equal ones the earlier; `chosen` the vendor's nomination, and the last
-    entry where a vendor has named none.
-    """
-    by_vendor: dict[str, Candidate] = {}
-    for candidate in candidates:
-        vendor = candidate.scored.vendor.code
-        standing = by_vendor.get(vendor)
-        if standing is None or _replaces(candidate, standing, rule):
-            by_vendor[vendor] = candidate
-    return list(by_vendor.values())
-
-
-def _replaces(new: Candidate, standing: Candidate, rule: EntryRule) -> bool:
-    if rule is EntryRule.BEST:
-        return _macro(new) > _macro(standing)
-    if rule is EntryRule.CHOSEN:
-        return new.scored.submission.chosen_for_final or not standing.scored.submission.chosen_for_final
-    return True
-
-
-def _macro(candidate: Candidate) -> float:
-    value = candidate.card.macro.value
-    return -1.0 if value is None else value
-
-
 def _place(entry: Entry) -> tuple[int, float, str]:
     rank = entry.rank if entry.rank is not None else 1_000_000
     return rank, -(entry.macro.value if entry.macro.value is not None else -1.0), entry.submission
 
 
-def _entry(candidate: Candidate, ranked: Ranked, *, finest: bool) -> Entry:
+def _entry(candidate: Candidate, ranked: Ranked, *, finest: bool, in_family: bool) -> Entry:
     scored, card = candidate.scored, candidate.card
     rank = ranked.ranks.get(scored.submission.code)
     return Entry(
@@ -254,6 +263,7 @@ def _entry(candidate: Candidate, ranked: Ranked, *, finest: bool) -> Entry:
         findings=card.findings if finest else (),
         submitted_at=scored.submission.submitted_at,
         evaluated_at=scored.evaluation.ended_at or scored.scorecard.created_at,
+        unranked_reason=None if in_family else SECOND_CHOICE,
     )
 
 

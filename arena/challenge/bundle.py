@@ -60,6 +60,11 @@ def judging_digest(declaration: Declaration) -> str:
     """
     dumped = declaration.model_dump(mode="json")
     judged = {key: dumped[key] for key in ("contract", "headers", "limits", "min_per_class", "missing", "ranking")}
+    if declaration.metrics:
+        # Absent where there are none: what judged before there were any keeps its digest.
+        judged["metrics"] = dumped["metrics"]
+    if dumped["isolation"] != "standard":
+        judged["isolation"] = dumped["isolation"]
     judged["findings"] = [{"code": found.code, "threshold": found.threshold} for found in declaration.findings]
     return canonical_digest(judged)
 

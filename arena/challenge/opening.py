@@ -3,8 +3,8 @@
 Rules never change silently. Every change is a new version with a number and the time it is valid from; a submission
 keeps the version that it was made under, and windows are read from the newest one. What others rely on does not move:
 
-- A phase that has opened keeps its case set, its opening, its entry rule and what it follows, and is not removed. It
-  may still be prolonged, or closed earlier, but not into the past; once closed, its closing stands as well.
+- A phase that has opened keeps its case set, its opening, its entry rule, its feedback and what it follows, and is not
+  removed. It may still be prolonged, or closed earlier, but not into the past; once closed, its closing stands as well.
 - What decides scores and ranks (`judging_digest`) does not change while a phase is open: half of its leaderboard would
   have been judged by other rules. Change it before a phase opens or after it has closed.
 - A case set that was exposed serves no new phase.
@@ -131,7 +131,7 @@ def _keep_phase(before: Declaration, old: Phase, new: Phase | None, now: datetim
     place = f"phases.{old.name}"
     if new is None:
         raise _refusal(place, "the phase has opened and cannot be removed", "removed", "the phase as it was")
-    for key in ("cases", "opens_at", "entry_rule", "follows"):
+    for key in ("cases", "opens_at", "entry_rule", "feedback", "follows"):
         if getattr(old, key) != getattr(new, key):
             reason = "the phase has opened, and this no longer changes"
             raise _refusal(f"{place}.{key}", reason, getattr(new, key), str(getattr(old, key)))

@@ -72,6 +72,24 @@ class Quota(Strict):
     total: int = Field(default=30, ge=1)
 
 
+class Feedback(Strict):
+    """What a vendor learns from its submissions while the phase is open (docs/security.md).
+
+    With the Ladder a new best of a vendor is shown only if it is better than the vendor's shown best by more than
+    `eta` and by more than one standard error of the difference.
+    """
+
+    ladder: bool = True
+    eta: float = Field(default=0.01, ge=0, le=0.2)
+
+
+class MetricDeclaration(Strict):
+    """An organiser's own metric, installed beside Arena as an entry point of the group `arena.metrics`."""
+
+    name: Slug
+    version: str = Field(min_length=1, max_length=40)
+
+
 def _utc(value: object) -> object:
     """Read ISO 8601 text, which strict validation would leave to the caller; a time without a zone is UTC."""
     if isinstance(value, str):
@@ -100,6 +118,7 @@ class Phase(Strict):
     follows: Slug | None = None
     entry_rule: EntryRule = EntryRule.BEST
     quota: Quota = Quota()
+    feedback: Feedback = Feedback()
     show: Show = Show.CLOSED
 
     @model_validator(mode="after")
@@ -163,12 +182,16 @@ class Declaration(Strict):
     case_sets: tuple[CaseSetDeclaration, ...] = Field(min_length=1)
     phases: tuple[Phase, ...] = Field(min_length=1)
     modes: tuple[Literal["serve"], ...] = ("serve",)
+    isolation: Literal["standard", "gvisor"] = "standard"
     limits: LimitsDeclaration = LimitsDeclaration()
     missing: MissingPolicy = MissingPolicy.WORST
     min_per_class: int = Field(
         default=30, ge=2, description="Patients with and without a finding that a published number needs."
     )
     ranking: Ranking = Ranking()
+    metrics: tuple[MetricDeclaration, ...] = Field(
+        default=(), max_length=10, description="The organiser's own metrics, put beside the others."
+    )
     headers: tuple[str, ...] = Field(
         default=(), description="DICOM keywords shown to containers beside the published list."
     )
@@ -179,6 +202,7 @@ class Declaration(Strict):
             ("findings", [f.code for f in self.findings]),
             ("case_sets", [c.name for c in self.case_sets]),
             ("phases", [p.name for p in self.phases]),
+            ("metrics", [m.name for m in self.metrics]),
         ):
             for number, name in enumerate(names):
                 if name in names[:number]:

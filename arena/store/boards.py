@@ -65,7 +65,10 @@ def newest_case_set(session: Session, slug: str, name: str) -> CaseSet | None:
 def scored(
     session: Session, slug: str, phase: str, *, judging_digest: str, case_set: CaseSet, scorer_version: str
 ) -> list[Scored]:
-    """Return the scored evaluations of a phase that may share a leaderboard, oldest submission first."""
+    """Return the scored evaluations of a phase that were judged alike, oldest submission first.
+
+    Those of withdrawn and refused submissions are among them: they stand on no board, yet their scores were seen.
+    """
     rows = session.exec(
         select(Evaluation, Submission, Algorithm, Scorecard)
         .where(
@@ -73,7 +76,6 @@ def scored(
             Submission.algorithm_code == Algorithm.code,
             Scorecard.evaluation_code == Evaluation.code,
             Submission.challenge_slug == slug,
-            Submission.state == SubmissionState.ACCEPTED,
             Evaluation.phase == phase,
             Evaluation.state == EvaluationState.SCORED,
             Evaluation.case_set_digest == case_set.digest,

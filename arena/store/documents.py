@@ -116,6 +116,7 @@ class Entry(Document):
     findings: tuple[FindingScores, ...] = ()
     submitted_at: datetime
     evaluated_at: datetime
+    unranked_reason: str | None = Field(default=None, description="Why an entry that has a score has no rank.")
 
 
 class Pair(Document):
@@ -147,6 +148,9 @@ class LeaderboardDocument(Document):
     n_patients: int
     missing: str
     alpha: float
+    ladder_eta: float | None = Field(
+        default=None, description="While the Ladder holds scores back: the margin by which a new best must be better."
+    )
     entries: tuple[Entry, ...]
     pairs: tuple[Pair, ...] = ()
 

@@ -197,6 +197,7 @@ class Submission(Base, table=True):
     mode: str = "serve"
     state: str = Field(default=SubmissionState.ACCEPTED)
     chosen_for_final: bool = False
+    second_choice: bool = Field(default=False, description="Chosen for the final beside another one, which ranks.")
     submitted_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -333,3 +334,23 @@ class PhaseAction(Base, table=True):
     phase: str = Field(primary_key=True)
     action: str = Field(primary_key=True, description="open, close, nominate or publish.")
     done_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Feedback(Base, table=True):
+    """The ledger of what vendors learned: a row for each score, shown or held back, written as it is published.
+
+    Whether a score was shown is decided once and kept, so that a later publication can tell nothing else.
+    """
+
+    __table_args__ = (Index("ix_feedback_phase", "challenge_slug", "phase", "vendor_code"),)
+    scorecard_code: str = Field(primary_key=True, foreign_key="scorecard.code")
+    disclosed: str = Field(primary_key=True, description="score, not_better or everything.")
+    challenge_slug: str = Field(foreign_key="challenge.slug")
+    phase: str
+    vendor_code: str = Field(foreign_key="vendor.code")
+    submission_code: str = Field(foreign_key="submission.code")
+    leaderboard_code: str | None = Field(
+        default=None, foreign_key="leaderboard.code", description="The revision that showed it; none for not_better."
+    )
+    bits: int | None = Field(default=None, description="At most so much was learned; none where there is no bound.")
+    at: datetime = Field(sa_type=UtcDateTime)

@@ -10,8 +10,10 @@ from arena.challenge.schema import (
     CaseSetDeclaration,
     Declaration,
     EntryRule,
+    Feedback,
     Finding,
     LimitsDeclaration,
+    MetricDeclaration,
     Phase,
     Quota,
     Ranking,
@@ -23,7 +25,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "challenge.md").read_text(encoding=
 
 @pytest.mark.parametrize(
     "model",
-    [CaseSetDeclaration, Declaration, Finding, LimitsDeclaration, Phase, Quota, Ranking],
+    [CaseSetDeclaration, Declaration, Feedback, Finding, LimitsDeclaration, MetricDeclaration, Phase, Quota, Ranking],
     ids=lambda m: m.__name__,
 )
 def test_every_key_is_documented(model: type[Declaration]) -> None:
