@@ -60,7 +60,8 @@ class Settings(ReaderSettings):
     slot_cpus: int = Field(
         default=1, ge=1, description="Cores that a container is pinned to; at least a challenge's `cpus`."
     )
-    runtime: str = Field(default="runc", description="OCI runtime of the containers: runc, runsc, …")
+    runtime: str = Field(default="runc", description="OCI runtime for isolation `standard`: runc, crun, runsc, …")
+    gvisor_runtime: str = Field(default="runsc", description="OCI runtime for isolation `gvisor`.")
     cgroup_parent: str | None = Field(
         default=None, description="Parent cgroup of all containers; a slice under systemd."
     )

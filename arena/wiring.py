@@ -78,6 +78,7 @@ def local_runner(host: Host, *, doorbell: Callable[[], None], observe: Observe =
             runs_root=settings.runs_root,
             runner_id=runner_id(settings),
             runtime=settings.runtime,
+            gvisor_runtime=settings.gvisor_runtime,
             cgroup_parent=settings.cgroup_parent,
         ),
         studies=host.studies,

@@ -12,7 +12,8 @@ from runners.engine import ContainerEnd, Engine
 from runners.faults import ContainerCannotStart, EngineUnavailable, RunnerFault
 from runners.oom import OomCounter
 from runners.podman import read_back_bundle
-from runners.policy import Placement, SandboxPolicy, read_back
+from runners.policy import Placement, SandboxPolicy
+from runners.readback import read_back
 
 _READY_LINE_BYTES = 256
 _KILL_SECONDS = 30.0

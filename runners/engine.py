@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,15 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import docker
-from docker.errors import APIError, DockerException
-from docker.utils import kwargs_from_env
-from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
-
+from runners.asking import asking
+from runners.connection import Connection
 from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, ImageUnavailable, SandboxRefused
 from runners.podman import specification
-from runners.policy import RUNNER_LABEL
+from runners.policy import RUNNER_LABEL, seccomp_of
 
 _KEPT = "arena-submission"
 _NOT_FOUND = 404
@@ -32,15 +29,12 @@ _CONFLICT = 409
 # How the engines word that the image's own program or folder cannot be run; everything else at start is the host's.
 _IMAGES_FAULT = ("exec:", "exec format error", "executable file not found", "chdir to cwd", "working directory")
 _NO_PROGRAM = ("no command specified", "no command or entrypoint provided")
-_NO_ANSWER = (DockerException, RequestException, HTTPError, ConnectionError, TimeoutError)
 _UNREADABLE = (
     "What Podman made of the sandbox cannot be read back ({}): with Podman the worker has to run on Podman's host, "
     "outside of any container, as the account that Podman runs as."
 )
 # Podman's answer, with status 500, where Docker's is a conflict.
 _NOT_RUNNING = "container state improper"
-# Podman's own API, at the address of its imitation of Docker's; every later version still answers to this one.
-_PODMAN_API = "/v4.0.0/libpod"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,67 +53,18 @@ class ContainerEnd:
     out_of_memory: bool
 
 
-class Engine:
+class Engine(Connection):
     """One container engine beside this process."""
 
     def __init__(self, *, base_url: str | None = None, timeout_seconds: int = 60) -> None:
-        """Name the engine; nothing is asked of it yet.
-
-        Args:
-            base_url: Address of its API; by default that of the environment (`DOCKER_HOST`).
-            timeout_seconds: How long any one call may take; loading and building have ten times as long.
-        """
-        self._base_url = base_url
-        self._timeout = timeout_seconds
-        self._local = threading.local()
+        """Name the engine as `Connection` does; nothing is asked of it yet."""
+        super().__init__(base_url=base_url, timeout_seconds=timeout_seconds)
         self._loading = threading.Lock()
-        self._version: str | None = None
-        self._podman: bool | None = None
-
-    @property
-    def timeout_seconds(self) -> int:
-        """How long any one call may take."""
-        return self._timeout
-
-    def close(self) -> None:
-        """Close this thread's connections; a thread that ends closes its own."""
-        client = self._local.__dict__.pop("client", None)
-        if client is not None:
-            client.close()
-
-    def ping(self) -> None:
-        """Ask whether the engine is there.
-
-        Raises:
-            EngineUnavailable: It is not.
-        """
-        with _asking("answer a ping"):
-            self._api.ping()
-
-    def is_podman(self) -> bool:
-        """Whether it is Podman, whose sandbox is asked for and read back in its own way (`runners.podman`)."""
-        if self._podman is None:
-            with _asking("tell its version"):
-                parts = self._api.version().get("Components") or ()
-            self._podman = any("Podman" in part["Name"] for part in parts)
-        return self._podman
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the manifest keeps of the engine: its version, kernel, cgroups, runtimes and security options."""
-        with _asking("describe itself"):
-            info = self._api.info()
-        runtimes = sorted(info.get("Runtimes") or {})
-        kept = (
-            "ServerVersion", "KernelVersion", "CgroupVersion", "CgroupDriver", "SecurityOptions", "Architecture",
-            "NCPU",
-        )  # fmt: skip
-        name = "Podman" if self.is_podman() else "Docker"
-        return {"Engine": name, **{key: info.get(key) for key in kept}, "Runtimes": runtimes}
 
     def image(self, image_id: str) -> ImageFacts | None:
         """Return an image's facts, or None where the engine does not have it."""
         try:
-            with _asking("inspect an image"):
+            with asking("inspect an image"):
                 found = self._api.inspect_image(image_id)
         except EngineRefused as refused:
             if refused.status == _NOT_FOUND:
@@ -148,7 +93,7 @@ class Engine:
                 self._load(archive)
                 facts = self.image(image_id)
                 if facts is not None:
-                    with _asking("name an image"):
+                    with asking("name an image"):
                         self._api.tag(image_id, *_kept_name(image_id).split(":"))
             finally:
                 self._restore_tags(tags, image_id)
@@ -166,9 +111,9 @@ class Engine:
             ContainerCannotStart: The image has no program, or a working directory that cannot be.
         """
         try:
-            with _asking("create a container"):
+            with asking("create a container"):
                 if self.is_podman():
-                    return str(self._podmans("POST", "/containers/create", specification(request))["Id"])
+                    return self._create_by_podman(request)
                 return str(self._api.create_container_from_config(dict(request), None)["Id"])
         except EngineRefused as refused:
             if any(words in refused.explanation.lower() for words in _NO_PROGRAM):
@@ -182,9 +127,9 @@ class Engine:
             ContainerCannotStart: Its program or working directory cannot be run.
             SandboxRefused: The bundle cannot be read here.
         """
-        with _starting(), _asking("set a container up"):
+        with _starting(), asking("set a container up"):
             self._podmans("POST", f"/containers/{container}/init")
-        with _asking("inspect a container"):
+        with asking("inspect a container"):
             inspected = self._podmans("GET", f"/containers/{container}/json")
         path = Path(inspected["OCIConfigPath"])
         try:
@@ -194,7 +139,7 @@ class Engine:
 
     def inspect(self, container: str) -> dict[str, Any]:
         """Return all that the engine says of a container."""
-        with _asking("inspect a container"):
+        with asking("inspect a container"):
             return cast("dict[str, Any]", self._api.inspect_container(container))
 
     def end_of(self, container: str) -> ContainerEnd:
@@ -205,7 +150,7 @@ class Engine:
 
     def attach(self, container: str) -> socket.socket:
         """Return a socket joined to a created container's stdin and stdout; attach before start and nothing is lost."""
-        with _asking("attach to a container"):
+        with asking("attach to a container"):
             wrapped = self._api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 0, "stream": 1})
         joined = getattr(wrapped, "_sock", wrapped)
         if not isinstance(joined, socket.socket) or isinstance(joined, ssl.SSLSocket):
@@ -222,7 +167,7 @@ class Engine:
         Raises:
             ContainerCannotStart: Its program or working directory cannot be run.
         """
-        with _starting(), _asking("start a container"):
+        with _starting(), asking("start a container"):
             self._api.start(container)
 
     def wait(self, container: str) -> int:
@@ -231,13 +176,13 @@ class Engine:
         Raises:
             EngineUnavailable: The engine went away before it could tell.
         """
-        with _asking("wait for a container"):
+        with asking("wait for a container"):
             return int(self._api.wait(container, timeout=None)["StatusCode"])
 
     def kill(self, container: str) -> None:
         """Kill a container; one that does not run, or is gone, is well."""
         try:
-            with _asking("kill a container"):
+            with asking("kill a container"):
                 self._api.kill(container, signal="SIGKILL")
         except EngineRefused as refused:
             if refused.status not in {_NOT_FOUND, _CONFLICT} and _NOT_RUNNING not in refused.explanation:
@@ -246,7 +191,7 @@ class Engine:
     def remove(self, container: str) -> None:
         """Remove a container and its anonymous volumes; one that is gone is well."""
         try:
-            with _asking("remove a container"):
+            with asking("remove a container"):
                 self._api.remove_container(container, v=True, force=True)
         except EngineRefused as refused:
             if refused.status not in {_NOT_FOUND, _CONFLICT}:
@@ -258,13 +203,13 @@ class Engine:
         Raises:
             EngineRefused: There is no such path (status 404).
         """
-        with _asking("read a path of a container"):
+        with asking("read a path of a container"):
             stream, _ = self._api.get_archive(container, path, chunk_size=1 << 20)
             yield from stream
 
     def containers_of(self, runner_id: str) -> dict[str, dict[str, str]]:
         """Return the containers with a runner's label, running or not: id → labels."""
-        with _asking("list containers"):
+        with asking("list containers"):
             found = self._api.containers(all=True, filters={"label": f"{RUNNER_LABEL}={runner_id}"})
         return {str(each["Id"]): dict(each.get("Labels") or {}) for each in found}
 
@@ -275,7 +220,7 @@ class Engine:
             EngineRefused: The build failed; the engine's last line says why.
         """
         last = ""
-        with self._slow_api() as api, _asking("build an image"):
+        with self._slow_api() as api, asking("build an image"):
             lines = api.build(
                 fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, network_mode="none",
                 buildargs=dict(arguments), decode=True,
@@ -292,52 +237,29 @@ class Engine:
 
     def export(self, image: str, target: Path) -> None:
         """Write an image's archive, as `docker save` does, to a file."""
-        with self._slow_api() as api, _asking("export an image"), target.open("wb") as file:
+        with self._slow_api() as api, asking("export an image"), target.open("wb") as file:
             for chunk in api.get_image(image, chunk_size=1 << 20):
                 file.write(chunk)
 
     def remove_image(self, image: str) -> None:
         """Remove an image or a tag; one that is gone is well."""
         try:
-            with _asking("remove an image"):
+            with asking("remove an image"):
                 self._api.remove_image(image, noprune=False)
         except EngineRefused as refused:
             if refused.status != _NOT_FOUND:
                 raise
 
-    @property
-    def _api(self) -> Any:
-        """This thread's client; untyped, as half of its methods have no types."""
-        client = getattr(self._local, "client", None)
-        if client is None:
-            client = self._local.client = self._connect(self._timeout)
-        return client
-
-    @contextmanager
-    def _slow_api(self) -> Iterator[Any]:
-        """A client of its own for calls that move whole images."""
-        client = self._connect(10 * self._timeout)
-        try:
-            yield client
-        finally:
-            client.close()
-
-    def _podmans(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask Podman's own API and return what it answers."""
-        api = self._api
-        answer = api.request(method, f"{api.base_url}{_PODMAN_API}{path}", json=body, timeout=self._timeout)
-        api._raise_for_status(answer)  # noqa: SLF001 - the library's way from a status to its own error
-        return answer.json() if answer.content else None
-
-    def _connect(self, timeout_seconds: int) -> Any:
-        named = {"base_url": self._base_url} if self._base_url is not None else kwargs_from_env()
-        with _asking("answer"):
-            client = docker.APIClient(**named, version=self._version or "auto", timeout=timeout_seconds)
-            self._version = client.api_version
-        return client
+    def _create_by_podman(self, request: Mapping[str, Any]) -> str:
+        # Podman reads the profile now, from a path of its host, which this process has to share anyway.
+        with tempfile.NamedTemporaryFile("w", prefix="arena-seccomp-", suffix=".json") as profile:
+            profile.write(seccomp_of(request))
+            profile.flush()
+            body = specification(request, profile.name)
+            return str(self._podmans("POST", "/containers/create", body)["Id"])
 
     def _load(self, archive: Path) -> None:
-        with self._slow_api() as api, _asking("load an image"), archive.open("rb") as stream:
+        with self._slow_api() as api, asking("load an image"), archive.open("rb") as stream:
             for line in api.load_image(stream, quiet=True):
                 if "error" in line:
                     action = "load an image"
@@ -345,7 +267,7 @@ class Engine:
 
     def _images(self) -> tuple[dict[str, str], set[str]]:
         """Return the images' tags with the ids that they name, and all ids."""
-        with _asking("list images"):
+        with asking("list images"):
             images = self._api.images()
         named = {tag: str(each["Id"]) for each in images for tag in each.get("RepoTags") or ()}
         named.pop("<none>:<none>", None)
@@ -357,7 +279,7 @@ class Engine:
             ours = image_id == kept_id and tag.rpartition("/")[2] == _kept_name(kept_id)
             if ours or before.get(tag) == image_id:
                 continue
-            with _asking("put an image's name back"):
+            with asking("put an image's name back"):
                 if tag in before:
                     repository, _, name = tag.rpartition(":")
                     self._api.tag(before[tag], repository, name, force=True)
@@ -383,15 +305,3 @@ def _starting() -> Iterator[None]:
         if any(words in refused.explanation for words in _IMAGES_FAULT):
             raise ContainerCannotStart(refused.explanation) from refused
         raise
-
-
-@contextmanager
-def _asking(action: str) -> Iterator[None]:
-    """Turn what the client library raises while it asks the engine into our own faults."""
-    try:
-        yield
-    except APIError as error:
-        raise EngineRefused(action, error.status_code, str(error.explanation or error)) from error
-    except _NO_ANSWER as error:
-        msg = f"The container engine does not {action}: {error}"
-        raise EngineUnavailable(msg) from error

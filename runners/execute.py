@@ -23,9 +23,10 @@ from runners.engine import Engine
 from runners.faults import ContainerCannotStart, EngineRefused, ImageUnavailable, RunnerFault
 from runners.policy import ATTEMPT_LABEL, Placement, SandboxPolicy, volumes_to_cover
 from runners.protocol import BlobSource, Observe, ResultSink
+from runners.runtimes import Runtime, runtime_of
 from runners.serve import Canceller, ServeShard, ShardRun
 from runners.stage import Stage, remove_folder
-from runners.values import AttemptSpec, BlobRef, CaseResult, Detail, Outcome, Receipt
+from runners.values import AttemptSpec, BlobRef, CaseResult, Detail, Isolation, Outcome, Receipt
 
 _ATTEMPT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 STEPS = ("container_open", "output_written", "receipt_written")
@@ -37,18 +38,29 @@ class Host:
     """Where attempts run: the engine, the folder for staging, and what is the same for all of them.
 
     `runs_root` must have the same path for this process and for the engine. `runner_id` labels the containers and
-    names the folder under `runs_root`, so that a successor finds what a killed process left.
+    names the folder under `runs_root`, so that a successor finds what a killed process left. `runtime` runs what asks
+    for standard isolation, `gvisor_runtime` what asks for gVisor.
     """
 
     engine: Engine
     runs_root: Path
     runner_id: str
     runtime: str = "runc"
+    gvisor_runtime: str = "runsc"
     cgroup_parent: str | None = None
 
     def folder(self, attempt_id: str) -> Path:
         """The staging folder of an attempt."""
         return self.runs_root / self.runner_id / attempt_id
+
+    def runtime_for(self, isolation: Isolation) -> Runtime:
+        """Return the runtime for that isolation, as the engine knows it.
+
+        Raises:
+            EngineRefused: The engine cannot run any container as the sandbox has to, or has no such runtime.
+        """
+        name = self.gvisor_runtime if isolation is Isolation.GVISOR else self.runtime
+        return runtime_of(self.engine.describe(), name, isolation)
 
 
 @dataclass(slots=True)
@@ -60,6 +72,7 @@ class _Facts:
     policy_digest: str = ""
     run_seconds: float = 0.0
     engine: dict[str, Any] = field(default_factory=dict)
+    runtime: dict[str, Any] = field(default_factory=dict)
 
 
 def receipt_name(attempt_id: str) -> str:
@@ -130,11 +143,12 @@ def _run(
 ) -> Path:  # fmt: skip
     """Run the cases and return the file of their results."""
     _refuse_what_is_not_here(spec, cpus)
-    facts.engine = _check_engine(host)
+    runtime = host.runtime_for(spec.isolation)
+    facts.engine, facts.runtime = dict(runtime.engine), runtime.summary()
     written = stage.input.parent / "output.jsonl"
     with written.open("wb") as file:
         try:
-            launcher = _launcher(spec, host, images, stage, cpus)
+            launcher = _launcher(spec, host, runtime, images, stage, cpus)
         except ContainerCannotStart:
             for case in spec.cases:
                 _write_line(file, CaseResult(case.case, Outcome.NOT_REACHED, detail=Detail.CANNOT_START))
@@ -165,36 +179,19 @@ def _refuse_what_is_not_here(spec: AttemptSpec, cpus: tuple[int, ...]) -> None:
         raise EngineRefused(action, None, f"its slot has {len(cpus)}; run with fewer slots")
 
 
-def _check_engine(host: Host) -> dict[str, Any]:
-    """Return what the manifest keeps of the engine.
-
-    Raises:
-        EngineRefused: It runs without a seccomp profile, without root, or does not know the runtime.
-    """
-    about = host.engine.describe()
-    options = " ".join(about.get("SecurityOptions") or ())
-    if "seccomp" not in options or "unconfined" in options:
-        action = "filter system calls"
-        raise EngineRefused(action, None, "its default seccomp profile is off")
-    if "rootless" in options:
-        action = "give every container an account of its own"
-        raise EngineRefused(action, None, "it runs without root, and so has too few accounts to give")
-    if about["Runtimes"] and host.runtime not in about["Runtimes"]:
-        action = f"use runtime {host.runtime!r}"
-        raise EngineRefused(action, None, f"it has {', '.join(about['Runtimes'])}")
-    return about
-
-
-def _launcher(spec: AttemptSpec, host: Host, images: BlobSource, stage: Stage, cpus: tuple[int, ...]) -> Launcher:
+def _launcher(
+    spec: AttemptSpec, host: Host, runtime: Runtime, images: BlobSource, stage: Stage, cpus: tuple[int, ...]
+) -> Launcher:
     facts = host.engine.image(spec.image_id)
     if facts is None:
         facts = host.engine.ensure_image(spec.image_id, _archive(images, spec.image))
     policy = SandboxPolicy(
         spec.limits,
-        runtime=host.runtime,
+        runtime=runtime.name,
         cgroup_parent=host.cgroup_parent,
         volumes=volumes_to_cover(facts.volumes),
         podman=host.engine.is_podman(),
+        gvisor=runtime.gvisor,
     )
 
     def place() -> Placement:
@@ -251,6 +248,7 @@ def _receipt(spec: AttemptSpec, facts: _Facts, output: BlobRef | None, fault: st
         manifest={
             "sandbox": facts.run.sandbox,
             "engine": facts.engine,
+            "runtime": facts.runtime,
             "containers": [asdict(each) for each in facts.run.containers],
         },
     )

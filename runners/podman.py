@@ -15,7 +15,7 @@ from typing import Any
 
 from runners.compare import differ, plain, said
 from runners.faults import SandboxRefused
-from runners.policy import INPUT
+from runners.policy import INPUT, seccomp_of, with_short_profile
 
 _NANO = 1_000_000_000
 _CPU_PERIOD = 100_000
@@ -24,7 +24,6 @@ _SHM = "/dev/shm"  # noqa: S108 - inside the container
 # Where versions of Podman put the init program that they run as process 1.
 _INITS = ("/run/podman-init", "/dev/init")
 _NAMESPACES = ("cgroup", "ipc", "mount", "network", "pid", "uts")
-_SECCOMP_REFUSES = ("SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD")
 # Podman's default; without a network of its own it opens nothing.
 _SYSCTL = {"net.ipv4.ping_group_range": "0 0"}
 # File systems of every container: type, and the options that each must have at least.
@@ -55,16 +54,14 @@ _KNOWN: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 
 
-def specification(request: Mapping[str, Any]) -> dict[str, Any]:
+def specification(request: Mapping[str, Any], profile: str) -> dict[str, Any]:
     """Return a request of `SandboxPolicy` as the body of Podman's own create request.
 
-    Raises:
-        SandboxRefused: It names a seccomp profile by its text, which Podman's API does not take.
+    Args:
+        request: What `SandboxPolicy.request` gave.
+        profile: The path, on Podman's host, of a file with the request's seccomp profile.
     """
     host = request["HostConfig"]
-    if any(option.startswith("seccomp=") for option in host["SecurityOpt"]):
-        msg = "Podman takes a seccomp profile by a path of its host only: leave the profile to its default."
-        raise SandboxRefused(msg)
     env, removed = _environment(request)
     return {
         "image": request["Image"],
@@ -97,6 +94,7 @@ def specification(request: Mapping[str, Any]) -> dict[str, Any]:
         "mask": list(host["MaskedPaths"]),
         "cap_drop": list(host["CapDrop"]),
         "no_new_privileges": True,
+        "seccomp_profile_path": profile,
         "r_limits": _rlimits(host, prefix=""),
         "oom_score_adj": host["OomScoreAdj"],
         "resource_limits": _resources(host),
@@ -125,7 +123,7 @@ def read_back_bundle(
         *_unknown(bundle),
         *_process(request, bundle["process"]),
         *_mounts(request, str(inspected["Id"]), bundle),
-        *_kernel(request["HostConfig"], bundle),
+        *_kernel(request, bundle),
     ]
     if found:
         msg = "Podman did not take the sandbox as asked: " + "; ".join(found)
@@ -139,7 +137,7 @@ def read_back_bundle(
     }
     host = {key: inspected["HostConfig"].get(key) for key in request["HostConfig"]}
     return {
-        "requested": dict(request),
+        "requested": with_short_profile(request),
         "observed": {"Image": inspected["Image"], "HostConfig": host, "Bundle": kept},
     }
 
@@ -231,10 +229,9 @@ def _is_as_asked(mount: Mapping[str, Any], asked: Mapping[str, Any] | None, cont
     return path in _INITS and kind == "bind" and "ro" in options
 
 
-def _kernel(host: Mapping[str, Any], bundle: Mapping[str, Any]) -> Iterator[str]:
+def _kernel(request: Mapping[str, Any], bundle: Mapping[str, Any]) -> Iterator[str]:
     """What the kernel is told of the container: limits, namespaces, system calls and hidden paths."""
-    linux = bundle["linux"]
-    profile = linux.get("seccomp") or {}
+    host, linux = request["HostConfig"], bundle["linux"]
     pairs = {
         "root.readonly": (True, bundle["root"].get("readonly")),
         "hostname": ("arena", bundle.get("hostname")),
@@ -245,8 +242,8 @@ def _kernel(host: Mapping[str, Any], bundle: Mapping[str, Any]) -> Iterator[str]
         "linux.readonlyPaths": ([], sorted(set(host["ReadonlyPaths"]) - set(linux.get("readonlyPaths") or ()))),
     }
     yield from (said(where, a, t) for where, (a, t) in pairs.items() if differ(a, t))
-    if profile.get("defaultAction") not in _SECCOMP_REFUSES or not profile.get("syscalls"):
-        yield said("linux.seccomp", "a profile that refuses by default", profile.get("defaultAction"))
+    if differ(json.loads(seccomp_of(request)), linux.get("seccomp")):
+        yield said("linux.seccomp", "Arena's profile", linux.get("seccomp"))
     parent, path = str(host["CgroupParent"]).strip("/"), str(linux.get("cgroupsPath")).lstrip("/")
     if parent and not path.startswith((f"{parent}/", f"{parent}:")):
         yield said("linux.cgroupsPath", parent, path)

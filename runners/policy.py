@@ -2,8 +2,8 @@
 
 `SandboxPolicy` holds what is the same for every container of a challenge version and host, and has a digest;
 `Placement` holds what differs from run to run. Together they give the one request that makes a container. After the
-engine has created it and before it is started, `read_back` compares what the engine took with what was asked: any
-difference, and any setting that nobody asked for, refuses the run. docs/sandbox.md gives the reason of each setting.
+engine has created it and before it is started, `runners.readback` compares what the engine took with what was asked:
+any difference, and any setting that nobody asked for, refuses the run. docs/sandbox.md gives each setting's reason.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import math
 import secrets
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from runners.compare import differ, plain, said
-from runners.faults import ContainerCannotStart, SandboxRefused
+from runners.faults import ContainerCannotStart
+from runners.seccomp import profile_digest, profile_text
 from runners.values import Limits
 
 RUNNER_LABEL = "arena.runner"
@@ -54,13 +54,9 @@ _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-tr
 _MOUNTED_BY_US = frozenset({"/tmp", "/dev/shm", INPUT})  # noqa: S108 - paths inside the container
 _NO_VOLUME_UNDER = ("/proc", "/sys", "/dev", INPUT, "/tmp")  # noqa: S108
 _MAX_VOLUMES = 32
+_SECCOMP = "seccomp="
+_GVISOR_PIDS = 1024
 _BOUNDED_LOG = {"Type": "local", "Config": {"max-size": "1m", "max-file": "1", "compress": "false"}}
-# Engines list these beside what was asked; with these values they mean "nothing of the kind".
-_HARMLESS: Mapping[str, tuple[Any, ...]] = {
-    "ConsoleSize": ([0, 0],),
-    "Isolation": ("default",),
-    "VolumeDriver": ("local",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +84,18 @@ class SandboxPolicy:
     """Everything that holds a container in: built from a challenge's limits and the host's settings.
 
     `volumes` are the image's own VOLUME paths, each covered by an empty read-only file system: an engine would make
-    them writable folders on the host's disk. `seccomp` is a profile as JSON text; None takes the engine's default
-    profile, of which the caller has checked that it is in force.
+    them writable folders on the host's disk. `seccomp` is a profile as JSON text, by default that of
+    `runners.seccomp`. Under `gvisor` the threads of gVisor's own kernel count as the container's, and few would be left
+    for it: its limit of pids is at least 1,024.
     """
 
     limits: Limits
     runtime: str = "runc"
     cgroup_parent: str | None = None
     volumes: tuple[str, ...] = ()
-    seccomp: str | None = None
+    seccomp: str = field(default_factory=profile_text)
     podman: bool = False
+    gvisor: bool = False
 
     @property
     def digest(self) -> str:
@@ -133,7 +131,6 @@ class SandboxPolicy:
     def _host_config(self, placement: Placement) -> dict[str, Any]:
         limits = self.limits
         memory = limits.memory_mib * _MIB
-        security = ["no-new-privileges:true"] + ([f"seccomp={self.seccomp}"] if self.seccomp is not None else [])
         return {
             "NetworkMode": "none",
             "Dns": [] if self.podman else ["127.0.0.1"],
@@ -141,14 +138,14 @@ class SandboxPolicy:
             "Privileged": False,
             "CapDrop": ["ALL"],
             "CapAdd": [],
-            "SecurityOpt": security,
+            "SecurityOpt": ["no-new-privileges:true", _SECCOMP + self.seccomp],
             "GroupAdd": [],
             "Devices": [],
             "Memory": memory,
             "MemorySwap": memory,
             "NanoCpus": round(limits.cpus * 1e9),
             "CpusetCpus": ",".join(map(str, placement.cpus)),
-            "PidsLimit": limits.pids,
+            "PidsLimit": max(_GVISOR_PIDS, limits.pids) if self.gvisor else limits.pids,
             "OomScoreAdj": 500,
             "OomKillDisable": False,
             "IpcMode": "private",
@@ -205,72 +202,20 @@ def volumes_to_cover(volumes: Iterable[str]) -> tuple[str, ...]:
     return tuple(covered)
 
 
-def read_back(request: Mapping[str, Any], inspected: Mapping[str, Any]) -> dict[str, Any]:
-    """Compare a created container with the request for it, and return the sandbox's manifest.
-
-    Args:
-        request: What `SandboxPolicy.request` gave.
-        inspected: What the engine says of the container, before it is started.
-
-    Returns:
-        `requested` and `observed` settings, JSON-ready.
-
-    Raises:
-        SandboxRefused: The engine left out, changed or added a setting; the message names each.
-    """
-    differences = _differences(request, inspected)
-    if differences:
-        msg = "The engine did not take the sandbox as asked: " + "; ".join(differences)
-        raise SandboxRefused(msg)
-    config = {key: inspected["Config"].get(key) for key in request if key not in {"HostConfig", "Image", "Labels"}}
-    config["Env"] = [name.split("=", 1)[0] for name in inspected["Config"].get("Env") or []]
-    observed = {
-        "Image": inspected.get("Image"),
-        **config,
-        "HostConfig": {key: inspected["HostConfig"].get(key) for key in request["HostConfig"]},
-        "Mounts": inspected.get("Mounts") or [],
-    }
-    return {"requested": dict(request), "observed": observed}
-
-
-def _differences(request: Mapping[str, Any], inspected: Mapping[str, Any]) -> list[str]:
-    asked, took = request["HostConfig"], inspected.get("HostConfig") or {}
-    config = inspected.get("Config") or {}
-    found = [
-        said(f"HostConfig.{key}", value, took.get(key)) for key, value in asked.items() if differ(value, took.get(key))
+def with_short_profile(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of a container with the seccomp profile's digest in place of its text."""
+    host = settings["HostConfig"]
+    options = [
+        f"{_SECCOMP}sha256:{profile_digest(option.removeprefix(_SECCOMP))}" if option.startswith(_SECCOMP) else option
+        for option in host.get("SecurityOpt") or ()
     ]
-    found += [
-        said(f"HostConfig.{key}", None, value)
-        for key, value in took.items()
-        if key not in asked and plain(value) is not None and value not in _HARMLESS.get(key, ())
-    ]
-    merged = {"HostConfig", "Image", "Labels", "Env"}
-    found += [
-        said(f"Config.{key}", value, config.get(key))
-        for key, value in request.items()
-        if key not in merged and differ(value, config.get(key))
-    ]
-    if inspected.get("Image") != request["Image"]:
-        found.append(said("Image", request["Image"], inspected.get("Image")))
-    found += _missing_entries(request, config)
-    binds = [
-        {"Type": m.get("Type"), "Destination": m.get("Destination"), "RW": m.get("RW")}
-        for m in inspected.get("Mounts") or []
-    ]
-    expected = [{"Type": "bind", "Destination": INPUT, "RW": False}]
-    # Some engines list the declared tmpfs file systems among the mounts as well.
-    binds = [b for b in binds if not (b["Type"] == "tmpfs" and b["Destination"] in asked["Tmpfs"])]
-    if binds != expected:
-        found.append(said("Mounts", expected, binds))
-    return found
+    return {**settings, "HostConfig": {**host, "SecurityOpt": options}}
 
 
-def _missing_entries(request: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """Compare what engines merge with the image's own values: the environment and the labels."""
-    env, labels = config.get("Env") or [], config.get("Labels") or {}
-    found = [said("Config.Env", entry, None) for entry in request["Env"] if entry not in env]
-    wrong = {key: value for key, value in request["Labels"].items() if labels.get(key) != value}
-    return found + [said(f"Config.Labels.{key}", value, labels.get(key)) for key, value in wrong.items()]
+def seccomp_of(request: Mapping[str, Any]) -> str:
+    """Return the text of the seccomp profile that a request names."""
+    options: list[str] = request["HostConfig"]["SecurityOpt"]
+    return next(option.removeprefix(_SECCOMP) for option in options if option.startswith(_SECCOMP))
 
 
 def _ulimits(limits: Limits, *, processes: bool) -> list[dict[str, Any]]:

@@ -42,11 +42,23 @@ class Detail(StrEnum):
     STARTUP_SECONDS = "startup_seconds"
     NOT_READY_LINE = "not_ready_line"
     UNSOLICITED_OUTPUT = "unsolicited_output"
+    STDOUT_FLOOD = "stdout_flood"
+    OVERLONG_FILE = "overlong_file"
+    DUPLICATE_LINE = "duplicate_line"
+    OUTPUT_REFUSED = "output_refused"
+    OUTPUT_FULL = "output_full"
 
 
 def exit_class(code: int) -> str:
     """Return the word for a container's exit code: `exit_0` … `exit_128`, or `signal_<n>` for 128 + n."""
     return f"signal_{code - 128}" if 128 < code <= 128 + 64 else f"exit_{code}"  # noqa: PLR2004 - the shells' rule
+
+
+class Isolation(StrEnum):
+    """What stands between a container and the host's kernel; the host's settings name the runtime for each."""
+
+    STANDARD = "standard"
+    GVISOR = "gvisor"
 
 
 class Status(StrEnum):
@@ -95,10 +107,31 @@ class CaseInput:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A file that an algorithm may leave beside an answer: `/output/<case>/<name>`."""
+
+    name: str
+    max_kib: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrandChallengeLayout:
+    """How mode `case` looks to an image that was made for grand-challenge.org (docs/contract.md).
+
+    `image` is the slug of the socket that the study is given by; `outputs` pairs each finding's code with the name of
+    the JSON file under /output that holds its probability.
+    """
+
+    image: str
+    outputs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptSpec:
     """One try of one shard: plain JSON, no secrets, no labels, no patients.
 
-    `image` is the submitted archive; `image_id` the digest of its configuration, by which alone it is run.
+    `image` is the submitted archive; `image_id` the digest of its configuration, by which alone it is run. `layout` is
+    None where the container follows Arena's own contract.
     """
 
     attempt_id: AttemptId
@@ -109,6 +142,9 @@ class AttemptSpec:
     limits: Limits
     mode: str = "serve"
     exclusive: bool = False
+    isolation: Isolation = Isolation.STANDARD
+    outputs: tuple[OutputFile, ...] = ()
+    layout: GrandChallengeLayout | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the attempt as JSON-ready values."""
@@ -119,9 +155,11 @@ class AttemptSpec:
 class CaseResult:
     """What the runner saw of one case, one line of an attempt's output blob.
 
-    `answer` is the answer's line as bytes, unparsed and hostile, without its newline; `latency_seconds` runs from the
-    request's last byte to the answer's newline and is `None` where no answer came. `detail` is a `Detail` or an exit
-    class such as `exit_1` or `signal_9` (`exit_class`), never container output.
+    `answer` is the answer's line or file as bytes, unparsed and hostile, without its newline; `latency_seconds` runs
+    from the request's last byte to the answer's newline, in mode `case` from the container's start to its exit, and is
+    `None` where no answer came and in mode `batch`. `files` are the declared output files that it left, by their
+    names, stored and unread. `detail` is a `Detail` or an exit class such as `exit_1` or `signal_9` (`exit_class`),
+    never container output.
     """
 
     case: str
@@ -129,6 +167,7 @@ class CaseResult:
     latency_seconds: float | None = None
     answer: bytes | None = None
     detail: str | None = None
+    files: tuple[tuple[str, BlobRef], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

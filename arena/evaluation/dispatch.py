@@ -23,7 +23,7 @@ from arena.store import queue
 from arena.store.session import Store
 from arena.store.tables import Attempt, AttemptState, ChallengeVersion, Shard, Submission
 from runners.protocol import Observe, Runner, unobserved
-from runners.values import AttemptId, AttemptSpec, BlobRef, CaseInput, Receipt, ShardId, Status
+from runners.values import AttemptId, AttemptSpec, BlobRef, CaseInput, Isolation, Receipt, ShardId, Status
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +178,7 @@ def _spec(session: Session, offer: queue.Offer, attempt_id: AttemptId) -> Attemp
     evaluation, shard = offer.evaluation, offer.shard
     submission = session.get_one(Submission, evaluation.submission_code)
     version = session.get_one(ChallengeVersion, evaluation.challenge_version)
+    declaration = Declaration.model_validate(version.declaration)
     cases = queue.cases_of(session, evaluation.case_set_digest, shard.case_names)
     return AttemptSpec(
         attempt_id=attempt_id,
@@ -185,7 +186,8 @@ def _spec(session: Session, offer: queue.Offer, attempt_id: AttemptId) -> Attemp
         image=BlobRef(submission.image_sha256, submission.image_size_bytes),
         image_id=submission.image_id,
         cases=tuple(CaseInput(case.name, BlobRef(case.study_sha256, case.study_size_bytes)) for case in cases),
-        limits=Declaration.model_validate(version.declaration).limits.to_limits(),
+        limits=declaration.limits.to_limits(),
         mode=submission.mode,
         exclusive=shard.kind == queue.RERUN,
+        isolation=Isolation(declaration.isolation),
     )

@@ -53,7 +53,7 @@ def refused(action):
 
 def status(key):
     with open("/proc/self/status") as lines:
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith(key + ":"))
+        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key + ":")), None)
 
 def connect(address):
     with socket.create_connection(address, timeout=2):
@@ -92,7 +92,7 @@ for request in requests():
         bounding=status("CapBnd"),
         no_new_privileges=status("NoNewPrivs"),
         seccomp=status("Seccomp"),
-        interfaces=[name for _, name in socket.if_nameindex()],
+        interfaces=[line.split(":")[0].strip() for line in open("/proc/net/dev") if ":" in line],
         no_network=refused(lambda: connect(("192.0.2.1", 80))) and refused(lambda: connect(("172.17.0.1", 2375))),
         root_read_only=all(refused(lambda: write(path)) for path in ("/x", "/etc/x", "/run/x", "/var/tmp/x")),
         input_read_only=refused(lambda: write("/input/x")) and refused(lambda: os.unlink(files[0])),

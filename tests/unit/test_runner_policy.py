@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from runners.faults import ContainerCannotStart, SandboxRefused
-from runners.policy import Placement, SandboxPolicy, read_back, volumes_to_cover
+from runners.policy import Placement, SandboxPolicy, volumes_to_cover
+from runners.readback import read_back
+from runners.seccomp import profile_digest, profile_text
 from runners.values import Limits
 
 IMAGE = "sha256:" + "a" * 64
@@ -38,7 +40,7 @@ def test_the_request_holds_the_container_in() -> None:
     assert host["NetworkMode"] == "none"
     assert host["ReadonlyRootfs"] is True
     assert host["CapDrop"] == ["ALL"]
-    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true", f"seccomp={profile_text()}"]
     assert host["Memory"] == host["MemorySwap"] == 256 * 1024 * 1024
     assert host["NanoCpus"] == 1_500_000_000
     assert host["CpusetCpus"] == "0,1"
@@ -65,6 +67,19 @@ def test_a_profile_of_our_own_is_asked_for_by_its_text() -> None:
         "no-new-privileges:true",
         "seccomp={}",
     ]
+
+
+def test_a_manifest_names_the_profile_by_its_digest() -> None:
+    named = ["no-new-privileges:true", f"seccomp=sha256:{profile_digest(profile_text())}"]
+    manifest = read_back(request(), as_taken())
+    assert manifest["requested"]["HostConfig"]["SecurityOpt"] == named
+    assert manifest["observed"]["HostConfig"]["SecurityOpt"] == named
+
+
+def test_gvisors_own_threads_do_not_use_up_the_algorithms() -> None:
+    few = replace(POLICY, gvisor=True)
+    many = replace(POLICY, gvisor=True, limits=replace(LIMITS, pids=2000))
+    assert [each._host_config(PLACEMENT)["PidsLimit"] for each in (few, many)] == [1024, 2000]
 
 
 def test_two_containers_never_share_an_identity() -> None:
