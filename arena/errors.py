@@ -3,14 +3,16 @@
     ArenaError
     ├── ParticipantError          the vendor's to mend: shown to the vendor, HTTP 4xx, exit code 3
     │   ├── PhaseClosed · QuotaExceeded
-    │   └── MalformedSubmission · NameTaken
+    │   └── NameTaken · MalformedSubmission
+    │       ├── ArchiveUnreadable · ArchiveUnsupported · ArchiveAltered
+    │       └── ImageTooLarge · ImagePlatform · NothingToStart · ImageSettingRefused · ImageFileRefused
     ├── OrganiserError            the organiser's to mend: pauses a phase, never the host, HTTP 409, exit code 4
     │   ├── InvalidBundle · InvalidStudy · ReferenceMismatch
     │   └── UnknownChallenge · UnknownCaseSet · CaseSetExposed · ScoringRefused
     ├── NotFound                  nothing has this code, HTTP 404, exit code 5
     └── HostError                 ours: retried, never charged to a vendor, HTTP 503, exit code 6
         └── RunnerUnavailable · StoreUnavailable · BlobCorrupt · ReferencesUnavailable
-            DispatcherRunning · IllegalTransition
+            DispatcherRunning · IllegalTransition · StorageFull
 
 An algorithm's failure is not here: it is data, a `runners.values.Outcome`.
 
@@ -74,6 +76,55 @@ class MalformedSubmission(ParticipantError):
 
     code = "malformed_submission"
     http_status = 422
+
+
+class ArchiveUnreadable(MalformedSubmission):
+    """The image archive cannot be read: {reason}. {next_step}"""
+
+    code = "archive_unreadable"
+
+
+class ArchiveUnsupported(MalformedSubmission):
+    """An image archive of this kind is not taken: {reason}. {next_step}"""
+
+    code = "archive_unsupported"
+
+
+class ArchiveAltered(MalformedSubmission):
+    """The image archive is not what its own digests say: {reason}. {next_step}"""
+
+    code = "archive_altered"
+
+
+class ImageTooLarge(MalformedSubmission):
+    """The image is too large: {reason}. {next_step}"""
+
+    code = "image_too_large"
+    http_status = 413
+
+
+class ImagePlatform(MalformedSubmission):
+    """The image is for another platform: {reason}. {next_step}"""
+
+    code = "image_platform"
+
+
+class NothingToStart(MalformedSubmission):
+    """The image cannot be started: {reason}. {next_step}"""
+
+    code = "nothing_to_start"
+
+
+class ImageSettingRefused(MalformedSubmission):
+    """The image's {setting} cannot be accepted: {reason}. {next_step}"""
+
+    code = "image_setting_refused"
+
+
+class ImageFileRefused(MalformedSubmission):
+    """Layer {layer} of the image cannot be accepted: {reason}. {next_step}"""
+
+    code = "image_file_refused"
 
 
 class NameTaken(ParticipantError):
@@ -179,6 +230,13 @@ class DispatcherRunning(HostError):
     """Another worker already dispatches for this state: {owner}. Stop it first, or use its results."""
 
     code = "dispatcher_running"
+
+
+class StorageFull(HostError):
+    """This host has no room for the image: {reason}. Nothing was stored or charged; the organiser has to make room."""
+
+    code = "storage_full"
+    http_status = 507
 
 
 class IllegalTransition(HostError):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arena.errors import MalformedSubmission
+from arena.errors import ArchiveUnsupported, MalformedSubmission
 from arena.submission.image import ImageCaps, inspect_image, write_clean
 from tests.bundles import FakeImage, add_member, layer
 
@@ -160,12 +160,11 @@ def test_a_missing_archive_is_refused(tmp_path: Path) -> None:
         inspect_image(tmp_path)
 
 
-def test_an_oci_layout_is_refused_with_the_command_that_helps(tmp_path: Path) -> None:
+def test_an_archive_without_a_table_of_contents_is_refused_with_the_command_that_helps(tmp_path: Path) -> None:
     path = tmp_path / "image.tar"
     with tarfile.open(path, "w") as archive:
         add_member(archive, "oci-layout", b"{}")
-        add_member(archive, "index.json", b"{}")
-    with pytest.raises(MalformedSubmission, match=r"OCI layout.*podman save --format docker-archive"):
+    with pytest.raises(ArchiveUnsupported, match=r"OCI layout.*podman save --format docker-archive"):
         inspect_image(path)
 
 
