@@ -62,6 +62,13 @@ class StandingRecord(Record):
     entry: EntryRecord
 
 
+class HeldBackRecord(Record):
+    """An open phase in which a score is held back: not better than the vendor's shown best by more than `eta`."""
+
+    phase: str
+    eta: float
+
+
 class EntryAnswer(Record):
     """A submission and where it stands."""
 
@@ -72,6 +79,7 @@ class EntryAnswer(Record):
     image_id: str
     submitted_at: datetime
     standings: tuple[StandingRecord, ...]
+    not_better_than_shown_best: tuple[HeldBackRecord, ...]
 
 
 class QueueRecord(Record):

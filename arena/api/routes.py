@@ -11,6 +11,7 @@ from arena.api.models import (
     ChallengeRecord,
     EntryAnswer,
     Health,
+    HeldBackRecord,
     LeaderboardAnswer,
     PhaseRecord,
     Problem,
@@ -112,6 +113,11 @@ def entry(reader: ReaderDep, entry: str) -> EntryAnswer:
         image_id=row.submission.image_id,
         submitted_at=row.submission.submitted_at,
         standings=tuple(standings),
+        not_better_than_shown_best=tuple(
+            HeldBackRecord(phase=phase.phase.name, eta=phase.document.ladder_eta)
+            for phase in facts.not_better
+            if phase.document is not None and phase.document.ladder_eta is not None
+        ),
     )
 
 

@@ -125,6 +125,16 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "One entry for each vendor: the submission that it chose.",
         "Один участник от разработчика: подача, которую он выбрал.",
     ),
+    "rule.entry.shown_best": (
+        (
+            "One entry for each vendor: the best that it has been shown. While the phase is open, a new best is shown "
+            "only if it is better by more than {eta} and by more than one standard error of the difference."
+        ),
+        (
+            "Один участник от разработчика: лучшая из показанных подач. Пока этап открыт, новая лучшая показывается, "
+            "только если она лучше более чем на {eta} и более чем на одну стандартную ошибку разности."
+        ),
+    ),
     "rule.macro": (
         "Macro AUC is the plain mean of the AUC over the findings; the unit of intervals is the patient. {missing}.",
         "Средняя AUC — простое среднее AUC по признакам; единица расчёта интервалов — пациент. {missing}.",
@@ -188,6 +198,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "entry.findings_later": (
         "Numbers by finding appear when the phase has closed.",
         "Оценки по признакам появятся после закрытия этапа.",
+    ),
+    "entry.not_better": (
+        "{phase}: not better than the shown best by more than {eta}. Its numbers appear when the phase has closed.",
+        "{phase}: не лучше показанной лучшей более чем на {eta}. Оценки появятся после закрытия этапа.",
     ),
     "entry.not_listed": (
         "This submission is on no leaderboard yet.",

@@ -13,7 +13,7 @@ from arena.presentation.reader import ChallengeFacts, EntryFacts, PhaseFacts
 from arena.presentation.records import EntryRecord, FindingRecord
 from arena.presentation.rounding import auc_digits
 from arena.presentation.scale import shared_scale
-from arena.presentation.views import IntervalView, link, place_estimate, rank_range
+from arena.presentation.views import IntervalView, link, margin_digits, place_estimate, rank_range
 from arena.presentation.wording import Words
 from arena.store.reading import EvaluationRow
 from arena.store.tables import EvaluationState
@@ -60,6 +60,7 @@ class EntryView:
     challenge: str
     facts: tuple[tuple[str, str], ...]
     standings: tuple[StandingView, ...]
+    notes: tuple[str, ...]
     history: tuple[tuple[str, str, str, str], ...]
     permalink: str
 
@@ -125,6 +126,7 @@ def entry_view(facts: EntryFacts, words: Words, *, board_path: str, entry_path: 
         challenge=local(facts.challenge.declaration.title, words),
         facts=_fact_sheet(facts, words),
         standings=tuple(standings),
+        notes=tuple(_not_better(phase, words) for phase in facts.not_better) or (words("entry.not_listed"),),
         history=tuple(_history(facts, row, words, entry_path) for row in facts.history),
         permalink=link(entry_path, words, entry=submission.code),
     )
@@ -189,6 +191,11 @@ def rules_html(markdown: str) -> str:
         '<p><strong>Yes</strong> &lt;b&gt;no&lt;/b&gt; !<a href="http://example.org/x.png">x</a></p>\n'
     """
     return str(MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(markdown))
+
+
+def _not_better(phase: PhaseFacts, words: Words) -> str:
+    eta = 0.0 if phase.document is None or phase.document.ladder_eta is None else phase.document.ladder_eta
+    return words("entry.not_better", phase=local(phase.phase.title, words), eta=words.number(eta, margin_digits(eta)))
 
 
 def _standing(phase: PhaseFacts, entry: EntryRecord, words: Words, board_path: str) -> StandingView:

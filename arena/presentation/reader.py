@@ -74,12 +74,16 @@ class PhaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class EntryFacts:
-    """A submission, the phases on whose leaderboards it stands, and what else its algorithm has been through."""
+    """A submission, the phases on whose leaderboards it stands, and what else its algorithm has been through.
+
+    `not_better` are the open phases in which the Ladder holds its score back.
+    """
 
     challenge: ChallengeFacts
     submission: SubmissionRow
     phases: tuple[PhaseFacts, ...]
     history: tuple[EvaluationRow, ...]
+    not_better: tuple[PhaseFacts, ...] = ()
 
 
 class Reader:
@@ -163,9 +167,15 @@ class Reader:
                 raise NotFound(kind="entry", code_given=code)
             slug = submission.submission.challenge_slug
             history = reading.evaluations_of_algorithm(session, submission.algorithm.code, slug)
+            held_back = reading.phases_held_back(session, code)
         challenge = self.challenge(slug)
-        phases = (self.phase(challenge, phase.name) for phase in challenge.declaration.phases)
-        return EntryFacts(challenge, submission, tuple(phases), tuple(history))
+        phases = tuple(self.phase(challenge, phase.name) for phase in challenge.declaration.phases)
+        not_better = tuple(
+            phase
+            for phase in phases
+            if phase.phase.name in held_back and phase.document is not None and phase.document.ladder_eta is not None
+        )
+        return EntryFacts(challenge, submission, phases, tuple(history), not_better)
 
     def queue(self, challenge: ChallengeFacts) -> list[EvaluationRow]:
         """Return what waits and runs, in queue order, and what was scored within the last hour."""

@@ -157,13 +157,25 @@ def _row(
 def _sentences(facts: PhaseFacts, record: LeaderboardRecord, words: Words) -> tuple[str, ...]:
     missing = words(f"missing.{record.missing}")
     sentences = [
-        words(f"rule.entry.{facts.rule_phase.entry_rule}"),
+        _entry_rule(facts, words),
         words("rule.macro", missing=missing[0].upper() + missing[1:]),
         words("rule.ties", alpha=words.number(record.alpha, 2)),
     ]
     if record.disclosure is Disclosure.OPEN:
         sentences.append(words("rule.open"))
     return tuple(sentences)
+
+
+def _entry_rule(facts: PhaseFacts, words: Words) -> str:
+    eta = None if facts.document is None else facts.document.ladder_eta
+    if eta is not None:
+        return words("rule.entry.shown_best", eta=words.number(eta, margin_digits(eta)))
+    return words(f"rule.entry.{facts.rule_phase.entry_rule}")
+
+
+def margin_digits(eta: float) -> int:
+    """Return how many decimals show a margin as it was declared, two at least."""
+    return max(2, len(repr(eta).partition(".")[2]))
 
 
 def _empty(facts: PhaseFacts, words: Words) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from arena.store.tables import (
     ChallengeVersion,
     Evaluation,
     EvaluationState,
+    Feedback,
     Leaderboard,
     PhaseAction,
     Shard,
@@ -103,6 +104,15 @@ def find_submission(session: Session, code: str) -> SubmissionRow | None:
         .where(Submission.code == code)
     ).first()
     return None if found is None else SubmissionRow(*found)
+
+
+def phases_held_back(session: Session, submission: str) -> set[str]:
+    """Return the phases in which a submission was found not better than its vendor's shown best."""
+    return set(
+        session.exec(
+            select(Feedback.phase).where(Feedback.submission_code == submission, Feedback.disclosed == "not_better")
+        )
+    )
 
 
 def evaluations_of_algorithm(session: Session, algorithm: str, challenge: str) -> list[EvaluationRow]:
