@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from arena.challenge.schema import Declaration
 from arena.challenge.strictyaml import key_path, read_yaml, shown
 from arena.errors import InvalidBundle
+from arena.ranking.differences import Adjustment
 
 LANGUAGES = ("en", "ru")
 _RULES_MAX_BYTES = 256 * 1024
@@ -59,7 +60,8 @@ def judging_digest(declaration: Declaration) -> str:
     are: they change what an algorithm can answer.
     """
     dumped = declaration.model_dump(mode="json")
-    judged = {key: dumped[key] for key in ("contract", "headers", "limits", "min_per_class", "missing", "ranking")}
+    judged = {key: dumped[key] for key in ("contract", "headers", "limits", "min_per_class", "missing")}
+    judged["ranking"] = _judged_ranking(dumped["ranking"])
     if declaration.metrics:
         # Absent where there are none: what judged before there were any keeps its digest.
         judged["metrics"] = dumped["metrics"]
@@ -67,6 +69,18 @@ def judging_digest(declaration: Declaration) -> str:
         judged["isolation"] = dumped["isolation"]
     judged["findings"] = [{"code": found.code, "threshold": found.threshold} for found in declaration.findings]
     return canonical_digest(judged)
+
+
+def _judged_ranking(dumped: dict[str, Any]) -> dict[str, Any]:
+    """Return what is judged by of `ranking`; what judged before a key could be declared keeps its digest.
+
+    Floors and a margin are absent where none is declared. Holm's adjustment was two-sided when nothing else could be
+    declared.
+    """
+    judged = {key: value for key, value in dumped.items() if value is not None}
+    if dumped["adjustment"] == Adjustment.HOLM:
+        del judged["sides"]
+    return judged
 
 
 def canonical_digest(value: Any) -> str:

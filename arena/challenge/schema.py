@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from arena.ranking.differences import Adjustment
 from arena.scoring.missing import MissingPolicy
 from runners.values import Limits
 
@@ -161,11 +162,15 @@ class LimitsDeclaration(Strict):
 
 
 class Ranking(Strict):
-    """How entries are compared; part of the judging digest."""
+    """How entries are compared (docs/statistics.md); part of the judging digest."""
 
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    adjustment: Literal["holm"] = "holm"
+    sides: Literal[2] = 2
+    adjustment: Adjustment = Adjustment.MAX_T
     metric: Literal["macro_auc"] = "macro_auc"
+    floor_auc: float | None = Field(default=None, ge=0, le=1, multiple_of=0.0001)
+    floor_answered: float | None = Field(default=None, ge=0, le=1, multiple_of=0.0001)
+    noninferiority_margin: float | None = Field(default=None, gt=0, lt=0.5, multiple_of=0.0001)
 
 
 class Declaration(Strict):

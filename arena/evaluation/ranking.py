@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from arena.blobs import BlobStore
+from arena.challenge.bundle import judging_digest
 from arena.challenge.schema import Declaration
 from arena.evaluation.judging import load_references, scoring_inputs
 from arena.evaluation.record import read_table
 from arena.ranking import ranks
+from arena.ranking.floors import Floors, declared_floor, unranked_by
 from arena.scoring.evaluate import entry_influence
+from arena.scoring.resampling import resample_seed
+from runners.values import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,19 @@ def rank_entries(job: RankJob) -> Ranked:
     declaration = Declaration.model_validate(job.declaration)
     references = load_references(job.references_root, job.references_sha256, declaration)
     results = BlobStore(job.results_root)
-    influences = [
-        entry_influence(scoring_inputs(declaration, references, read_table(results, entry.predictions_sha256)))
-        for entry in job.entries
+    inputs = [
+        scoring_inputs(declaration, references, read_table(results, entry.predictions_sha256)) for entry in job.entries
     ]
-    ranking = ranks.rank_entries(influences, alpha=declaration.ranking.alpha)
+    influences, rules = [entry_influence(entry) for entry in inputs], declaration.ranking
+    floors = Floors(declared_floor(rules.floor_auc), declared_floor(rules.floor_answered))
+    answered = [Fraction(entry.outcomes.count(Outcome.OK), entry.n_cases) for entry in inputs]
+    ranking = ranks.rank_entries(
+        influences,
+        alpha=rules.alpha,
+        adjustment=rules.adjustment,
+        seed=resample_seed(job.references_sha256, judging_digest(declaration)),
+        unranked=unranked_by(floors, [entry.score for entry in influences], answered),
+    )
     codes = [entry.submission for entry in job.entries]
     return Ranked(
         ranks=dict(zip(codes, ranking.ranks, strict=True)),

@@ -5,17 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from arena.ranking.holm import holm
+from arena.ranking.max_t import RESAMPLES, max_t
 
-_STEEPEST_Z = 38.0
+_STEEPEST_Z: Final = 38.0
 """Beyond this normal quantile a two-sided p value is 0 in floats."""
+
+
+class Adjustment(StrEnum):
+    """Which p value, adjusted for the number of comparisons, decides ranks; the other stands beside it."""
+
+    MAX_T = "max_t"
+    HOLM = "holm"
 
 
 class Limits(Protocol):
@@ -47,9 +56,10 @@ class Rankable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """Entry `a` minus entry `b`, by their places in the sequence compared; p values are two-sided.
+    """Entry `a` minus entry `b`, by their places in the sequence compared; all p values are two-sided.
 
-    `z` is None where the standard error is 0. `p_adjusted` is Holm's over all pairs of the sequence.
+    `z` is None where the standard error is 0. `p_holm` and `p_max_t` are adjusted for all pairs of the sequence, and
+    `p_adjusted` is the one of them that decides.
     """
 
     a: int
@@ -58,6 +68,8 @@ class PairedDifference:
     standard_error: float
     z: float | None
     p: float
+    p_holm: float
+    p_max_t: float
     p_adjusted: float
 
     @property
@@ -75,8 +87,26 @@ def paired_difference(a: Rankable, b: Rankable) -> PairedDifference:
     return compare_all([a, b])[0]
 
 
-def compare_all(entries: Sequence[Rankable]) -> tuple[PairedDifference, ...]:
-    """Compare every two entries that have a score, and adjust by Holm over these pairs.
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """A comparison before adjustment; `statistic` is |z|, or the quantile that stands for it without variance."""
+
+    a: int
+    b: int
+    difference: Fraction
+    error: float
+    statistic: float
+    p: float
+
+
+def compare_all(
+    entries: Sequence[Rankable],
+    *,
+    adjustment: Adjustment = Adjustment.HOLM,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> tuple[PairedDifference, ...]:
+    """Compare every two entries that have a score, and adjust for the number of these pairs in both ways.
 
     z = (A_a − A_b) / √Σ_i (φ_i(a) − φ_i(b))², referred to the normal distribution: with one study per patient and one
     finding the paired test of DeLong, DeLong and Clarke-Pearson 1988. Equal scores of equal influence have difference
@@ -88,6 +118,9 @@ def compare_all(entries: Sequence[Rankable]) -> tuple[PairedDifference, ...]:
     Args:
         entries: All entries of one leaderboard, on the same patients in the same order; those without a score are left
             out of the family.
+        adjustment: Which adjusted p value decides.
+        seed: 0 … 2¹²⁸ − 1, of the max-T resamples; from the case set and the rules, never from the entries.
+        resamples: Number of max-T resamples.
 
     Returns:
         One comparison for each pair (a, b) with a < b, in that order.
@@ -96,18 +129,63 @@ def compare_all(entries: Sequence[Rankable]) -> tuple[PairedDifference, ...]:
         ValueError: Two entries are not of the same patients.
     """
     scored = [index for index, entry in enumerate(entries) if entry.score is not None and entry.mean is not None]
-    found: list[tuple[int, int, Fraction, float, float]] = []
-    for position, a in enumerate(scored):
-        others = scored[position + 1 :]
-        errors = _standard_errors(entries[a], [entries[b] for b in others])
-        for b, error in zip(others, errors, strict=True):
-            difference = _score(entries[a]) - _score(entries[b])
-            found.append((a, b, difference, error, _p_value(entries[a], entries[b], difference, error)))
-    adjusted = holm([p for *_, p in found])
+    raw = [
+        _compare(entries, a, b, error)
+        for position, a in enumerate(scored)
+        for b, error in zip(
+            scored[position + 1 :],
+            _standard_errors(entries[a], [entries[b] for b in scored[position + 1 :]]),
+            strict=True,
+        )
+    ]
+    by_holm = holm([pair.p for pair in raw])
+    by_max_t = _max_t(entries, scored, raw, seed, resamples)
+    deciding = by_holm if adjustment is Adjustment.HOLM else by_max_t
     return tuple(
-        PairedDifference(a, b, difference, error, float(difference) / error if error > 0 else None, p, p_adjusted)
-        for (a, b, difference, error, p), p_adjusted in zip(found, adjusted, strict=True)
+        PairedDifference(
+            a=pair.a,
+            b=pair.b,
+            exact=pair.difference,
+            standard_error=pair.error,
+            z=float(pair.difference) / pair.error if pair.error > 0 else None,
+            p=pair.p,
+            p_holm=p_holm,
+            p_max_t=p_max_t,
+            p_adjusted=p_adjusted,
+        )
+        for pair, p_holm, p_max_t, p_adjusted in zip(raw, by_holm, by_max_t, deciding, strict=True)
     )
+
+
+def _max_t(
+    entries: Sequence[Rankable], scored: Sequence[int], raw: Sequence[_Raw], seed: int, resamples: int
+) -> tuple[float, ...]:
+    """Return the max-T p values, none below the p value of the comparison alone; a single one needs no adjustment."""
+    if len(raw) < 2:  # noqa: PLR2004 - a family of one
+        return tuple(pair.p for pair in raw)
+    place = {index: row for row, index in enumerate(scored)}
+    adjusted = max_t(
+        np.stack([np.asarray(entries[index].mean) for index in scored]),
+        np.array([(place[pair.a], place[pair.b]) for pair in raw]),
+        np.array([pair.statistic for pair in raw]),
+        np.array([pair.error for pair in raw]),
+        seed=seed,
+        resamples=resamples,
+    )
+    return tuple(max(float(p), pair.p) for p, pair in zip(adjusted, raw, strict=True))
+
+
+def _compare(entries: Sequence[Rankable], a: int, b: int, error: float) -> _Raw:
+    difference = _score(entries[a]) - _score(entries[b])
+    size = abs(float(difference))
+    if difference == 0:
+        statistic = 0.0
+    elif error > 0:
+        statistic = size / error
+    else:
+        better, worse = (entries[a], entries[b]) if difference > 0 else (entries[b], entries[a])
+        statistic = _z_without_variance(better, worse, size)
+    return _Raw(a, b, difference, error, statistic, 2 * float(ndtr(-statistic)))
 
 
 def _score(entry: Rankable) -> Fraction:
@@ -130,19 +208,10 @@ def _standard_errors(entry: Rankable, others: Sequence[Rankable]) -> list[float]
     return [float(error) for error in np.sqrt(np.sum(np.square(differences), axis=1))]
 
 
-def _p_value(a: Rankable, b: Rankable, difference: Fraction, error: float) -> float:
-    if difference == 0:
-        return 1.0
-    if error > 0:
-        return 2 * float(ndtr(-abs(float(difference)) / error))
-    better, worse = (a, b) if difference > 0 else (b, a)
-    return _p_without_variance(better, worse, abs(float(difference)))
-
-
-def _p_without_variance(better: Rankable, worse: Rankable, difference: float) -> float:
+def _z_without_variance(better: Rankable, worse: Rankable, difference: float) -> float:
     low, high = 0.0, _STEEPEST_Z
     for _ in range(100):
         z = (low + high) / 2
         reach = math.hypot(float(_score(better)) - better.limits(z).low, worse.limits(z).high - float(_score(worse)))
         low, high = (z, high) if reach < difference else (low, z)
-    return 2 * float(ndtr(-low))
+    return low

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from arena.ranking.differences import PairedDifference, Rankable, compare_all
+from arena.ranking.differences import Adjustment, PairedDifference, Rankable, compare_all
+from arena.ranking.floors import Unranked
+from arena.ranking.max_t import RESAMPLES
 
 ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """The published rank of an entry and its rank set; all None where the entry has no score.
+    """The published rank of an entry and its rank set; all None, with the reason, where the entry is not ranked.
 
     `low`…`high` are, with all entries at once and at confidence 1 − α, the ranks that the tests leave open.
     """
@@ -21,6 +23,7 @@ class Rank:
     rank: int | None
     low: int | None
     high: int | None
+    unranked: Unranked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,39 @@ class Ranking:
     alpha: float
 
 
-def rank_entries(entries: Sequence[Rankable], *, alpha: float = ALPHA) -> Ranking:
-    """Compare all entries and rank them; see `ranks_from_pairs`."""
-    pairs = compare_all(entries)
-    return Ranking(ranks_from_pairs([entry.score for entry in entries], pairs, alpha=alpha), pairs, alpha)
+def rank_entries(
+    entries: Sequence[Rankable],
+    *,
+    alpha: float = ALPHA,
+    adjustment: Adjustment = Adjustment.HOLM,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    unranked: Sequence[Unranked | None] | None = None,
+) -> Ranking:
+    """Compare all entries and rank them; see `ranks_from_pairs`.
+
+    Args:
+        entries: One for each organisation, on the same patients.
+        alpha: Family-wise error, in (0, 1).
+        adjustment: Which adjusted p value decides.
+        seed: Of the max-T resamples, 0 … 2¹²⁸ − 1; from the case set and the rules.
+        resamples: Number of max-T resamples.
+        unranked: For each entry why it is kept out (`arena.ranking.floors`), None where it is not. An entry without a
+            score is kept out in any case.
+    """
+    given = [None] * len(entries) if unranked is None else unranked
+    reasons = [reason or _no_score(entry) for entry, reason in zip(entries, given, strict=True)]
+    family = [place for place, reason in enumerate(reasons) if reason is None]
+    compared = compare_all([entries[i] for i in family], adjustment=adjustment, seed=seed, resamples=resamples)
+    pairs = tuple(replace(pair, a=family[pair.a], b=family[pair.b]) for pair in compared)
+    scores = [entry.score if reason is None else None for entry, reason in zip(entries, reasons, strict=True)]
+    ranks = ranks_from_pairs(scores, pairs, alpha=alpha)
+    told = tuple(replace(rank, unranked=reason) for rank, reason in zip(ranks, reasons, strict=True))
+    return Ranking(told, pairs, alpha)
+
+
+def _no_score(entry: Rankable) -> Unranked | None:
+    return Unranked.NO_SCORE if entry.score is None or entry.mean is None else None
 
 
 def ranks_from_pairs(

@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from arena.ranking.differences import compare_all, paired_difference
+from arena.ranking.floors import Unranked
 from arena.ranking.ranks import Rank, rank_entries
 from arena.scoring.estimates import Interval
 from arena.scoring.evaluate import entry_influence
@@ -108,7 +109,8 @@ def test_a_badly_measured_third_does_not_stand_before_a_well_measured_second() -
 def test_entries_without_a_score_are_unranked_and_outside_the_family() -> None:
     good, bad = entry("0.9", 0.01, 0), entry("0.8", 0, 0.01)
     with_gap = rank_entries([NO_SCORE, good, NO_SCORE, bad])
-    assert with_gap.ranks == (Rank(None, None, None), Rank(1, 1, 1), Rank(None, None, None), Rank(2, 2, 2))
+    outside = Rank(None, None, None, Unranked.NO_SCORE)
+    assert with_gap.ranks == (outside, Rank(1, 1, 1), outside, Rank(2, 2, 2))
     assert [(p.a, p.b) for p in with_gap.pairs] == [(1, 3)]
     assert with_gap.pairs[0].p_adjusted == paired_difference(good, bad).p
 
