@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from arena.challenge.schema import Declaration
 from arena.challenge.strictyaml import key_path, read_yaml, shown
 from arena.errors import InvalidBundle
-from arena.ranking.differences import Adjustment
+from arena.ranking.adjustment import Adjustment
 
 LANGUAGES = ("en", "ru")
 _RULES_MAX_BYTES = 256 * 1024

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from arena.ranking.differences import Adjustment
+from arena.ranking.adjustment import Adjustment
 from arena.scoring.missing import MissingPolicy
 from runners.values import Limits
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from typing import Final, Protocol
 
@@ -13,18 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from arena.ranking.adjustment import Adjustment
 from arena.ranking.holm import holm
 from arena.ranking.max_t import RESAMPLES, max_t
 
 _STEEPEST_Z: Final = 38.0
 """Beyond this normal quantile a two-sided p value is 0 in floats."""
-
-
-class Adjustment(StrEnum):
-    """Which p value, adjusted for the number of comparisons, decides ranks; the other stands beside it."""
-
-    MAX_T = "max_t"
-    HOLM = "holm"
 
 
 class Limits(Protocol):

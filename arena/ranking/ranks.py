@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from arena.ranking.differences import Adjustment, PairedDifference, Rankable, compare_all
+from arena.ranking.adjustment import Adjustment
+from arena.ranking.differences import PairedDifference, Rankable, compare_all
 from arena.ranking.floors import Unranked
 from arena.ranking.max_t import RESAMPLES
 
