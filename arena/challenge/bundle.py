@@ -16,7 +16,9 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from arena.challenge.schema import Declaration
+from arena.challenge.clinical import Subgroups
+from arena.challenge.readers import read_readers
+from arena.challenge.schema import Declaration, Finding
 from arena.challenge.strictyaml import key_path, read_yaml, shown
 from arena.errors import InvalidBundle
 from arena.ranking.adjustment import Adjustment
@@ -43,11 +45,15 @@ def read_bundle(folder: Path) -> Bundle:
     """
     path = folder / "challenge.yaml"
     document = read_yaml(path)
+    readers = document.pop("readers", None) if isinstance(document, dict) else None
     try:
         # Strict JSON: "2" is no number and true no 1, yet lists become tuples and ISO texts times.
         declaration = Declaration.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         raise _translate(path, error) from error
+    if readers is not None:
+        table = read_readers(folder, readers, [finding.code for finding in declaration.findings])
+        declaration = declaration.model_copy(update={"readers": table})
     rules = _read_rules(folder)
     digest = canonical_digest({"declaration": declaration.model_dump(mode="json"), "rules": rules})
     return Bundle(declaration, rules, digest, judging_digest(declaration))
@@ -67,8 +73,33 @@ def judging_digest(declaration: Declaration) -> str:
         judged["metrics"] = dumped["metrics"]
     if dumped["isolation"] != "standard":
         judged["isolation"] = dumped["isolation"]
-    judged["findings"] = [{"code": found.code, "threshold": found.threshold} for found in declaration.findings]
+    judged |= _judged_clinically(declaration, dumped)
+    judged["findings"] = [_judged_finding(found) for found in declaration.findings]
     return canonical_digest(judged)
+
+
+def _judged_finding(finding: Finding) -> dict[str, Any]:
+    """Return what is judged by of a finding; who says the prevalence changes no number."""
+    judged: dict[str, Any] = {"code": finding.code, "threshold": finding.threshold}
+    return judged if finding.prevalence is None else judged | {"prevalence": finding.prevalence.value}
+
+
+def _judged_clinically(declaration: Declaration, dumped: dict[str, Any]) -> dict[str, Any]:
+    """Return what is judged by of prevalence, norm, calibration test and subgroups.
+
+    What is not declared is absent. Readers are context and judge nobody.
+    """
+    judged: dict[str, Any] = {}
+    if declaration.enriched_by_difficulty:
+        judged["enriched_by_difficulty"] = True
+    if declaration.norm is not None:
+        prevalence = declaration.norm.prevalence
+        judged["norm"] = dumped["norm"] | {"prevalence": None if prevalence is None else prevalence.value}
+    if declaration.calibration_test is not None:
+        judged["calibration_test"] = dumped["calibration_test"]
+    if declaration.subgroups != Subgroups():
+        judged["subgroups"] = dumped["subgroups"]
+    return judged
 
 
 def _judged_ranking(dumped: dict[str, Any]) -> dict[str, Any]:

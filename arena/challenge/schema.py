@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
+from arena.challenge.clinical import CalibrationTest, NormDeclaration, Prevalence, ReadersTable, Subgroups
+from arena.challenge.strict import FindingCode, Strict, disagreement
 from arena.ranking.adjustment import Adjustment
 from arena.scoring.missing import MissingPolicy
 from runners.values import Limits
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,39}$")]
-FindingCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
-
-
-def _disagreement(reason: str, place: tuple[str | int, ...], value: object, allowed: str) -> PydanticCustomError:
-    """Return an error about values that disagree: `place` is where to mend it, from the model that noticed."""
-    facts: dict[str, Any] = {"place": place, "value": value, "allowed": allowed}
-    return PydanticCustomError("disagreement", "{reason}", {"reason": reason, **facts})
-
-
-class Strict(BaseModel):
-    """Frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Text(Strict):
@@ -57,6 +45,7 @@ class Finding(Strict):
     code: FindingCode
     name: Text
     threshold: float = Field(ge=0, le=1, multiple_of=0.0001)
+    prevalence: Prevalence | None = None
 
 
 class CaseSetDeclaration(Strict):
@@ -127,14 +116,14 @@ class Phase(Strict):
         if self.follows is None:
             if self.opens_at is None or self.closes_at is None:
                 missing = "opens_at" if self.opens_at is None else "closes_at"
-                raise _disagreement("a phase needs a window or follows one", (missing,), None, "a time (or `follows`)")
+                raise disagreement("a phase needs a window or follows one", (missing,), None, "a time (or `follows`)")
             if self.closes_at - self.opens_at < timedelta(seconds=1):
                 allowed = f"later than opens_at, {self.opens_at}"
-                raise _disagreement("a phase closes after it opens", ("closes_at",), self.closes_at, allowed)
+                raise disagreement("a phase closes after it opens", ("closes_at",), self.closes_at, allowed)
         elif self.opens_at is not None or self.closes_at is not None:
             given = "opens_at" if self.opens_at is not None else "closes_at"
             reason = "a phase that follows another has no window of its own"
-            raise _disagreement(reason, (given,), getattr(self, given), "no such key beside follows")
+            raise disagreement(reason, (given,), getattr(self, given), "no such key beside follows")
         return self
 
 
@@ -197,6 +186,13 @@ class Declaration(Strict):
     metrics: tuple[MetricDeclaration, ...] = Field(
         default=(), max_length=10, description="The organiser's own metrics, put beside the others."
     )
+    subgroups: Subgroups = Subgroups()
+    enriched_by_difficulty: bool = Field(
+        default=False, description="Hard cases were sought: no number carries over to a declared prevalence."
+    )
+    norm: NormDeclaration | None = None
+    calibration_test: CalibrationTest | None = None
+    readers: ReadersTable | None = Field(default=None, description="In challenge.yaml: the name of a CSV beside it.")
     headers: tuple[str, ...] = Field(
         default=(), description="DICOM keywords shown to containers beside the published list."
     )
@@ -211,16 +207,24 @@ class Declaration(Strict):
         ):
             for number, name in enumerate(names):
                 if name in names[:number]:
-                    raise _disagreement("the name stands twice", (kind, number), name, "names that differ")
+                    raise disagreement("the name stands twice", (kind, number), name, "names that differ")
         sets = [c.name for c in self.case_sets]
         windows = [p.name for p in self.phases if p.follows is None]
         for number, phase in enumerate(self.phases):
             if phase.cases not in sets:
                 reason = "no such case set is declared"
-                raise _disagreement(reason, ("phases", number, "cases"), phase.cases, ", ".join(sets))
+                raise disagreement(reason, ("phases", number, "cases"), phase.cases, ", ".join(sets))
             if phase.follows is not None and phase.follows not in windows:
                 reason, allowed = "it is no phase with a window", ", ".join(windows)
-                raise _disagreement(reason, ("phases", number, "follows"), phase.follows, allowed)
+                raise disagreement(reason, ("phases", number, "follows"), phase.follows, allowed)
+        return self
+
+    @model_validator(mode="after")
+    def _enough_findings_to_require(self) -> Declaration:
+        test = self.calibration_test
+        if test is not None and test.required is not None and test.required > len(self.findings):
+            place, allowed = ("calibration_test", "required"), f"1…{len(self.findings)}, the findings declared"
+            raise disagreement("more findings are required than there are", place, test.required, allowed)
         return self
 
     def phase(self, name: str) -> Phase | None:

@@ -21,6 +21,17 @@ class Method(StrEnum):
     AUC_NEWCOMBE_5 = "auc_newcombe_5"
     WILSON_DESIGN_EFFECT = "wilson_design_effect"
     MEAN_LOGIT_T = "mean_logit_t"
+    CLASS_MEANS_LOGIT_T = "class_means_logit_t"
+    PARTIAL_AUC_LOGIT_T = "partial_auc_logit_t"
+    AVERAGE_PRECISION_LOGIT_T = "average_precision_logit_t"
+    F1_WILSON_DESIGN_EFFECT = "f1_wilson_design_effect"
+    MCC_FISHER_T = "mcc_fisher_t"
+    CLOPPER_PEARSON_PATIENTS = "clopper_pearson_patients"
+    MOVER_WILSON = "mover_wilson"
+    LOGISTIC_SANDWICH_T = "logistic_sandwich_t"
+    BINNED_GAP = "binned_gap"
+    CLOPPER_PEARSON_UPPER = "clopper_pearson_upper"
+    CLOPPER_PEARSON = "clopper_pearson"
 
 
 class Reason(StrEnum):
@@ -35,6 +46,20 @@ class Reason(StrEnum):
     NO_VARIANCE = "no_variance"
     NO_MACRO_FINDING = "no_macro_finding"
     FINDING_UNDEFINED = "finding_undefined"
+    ALL_CALLED_ALIKE = "all_called_alike"
+    POST_HOC = "post_hoc"
+    CONSTANT_ANSWERS = "constant_answers"
+    SEPARATED = "separated"
+    NOT_CONVERGED = "not_converged"
+    NULL_BESIDE = "null_beside"
+    ENRICHED_BY_DIFFICULTY = "enriched_by_difficulty"
+    TOO_FEW_NEGATIVES = "too_few_negatives"
+    NO_PREVALENCE = "no_prevalence"
+    SHARED_PATIENTS = "shared_patients"
+    NO_LEVEL = "no_level"
+    SUPPRESSED = "suppressed"
+    SEVERAL_READERS = "several_readers"
+    NO_COUNTS = "no_counts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +74,11 @@ class Interval:
 class Estimate:
     """One number.
 
-    `exact` is the rational that `value` is the nearest float of; equal scores are compared by it. `n` is the number
-    of cases in the denominator and `n_positive` how many of them have the finding by the reference (None where several
-    findings are averaged). `value` None has a `reason`; a value without limits has one too.
+    `exact` is the rational that `value` is the nearest float of; equal scores are compared by it. Where the number is
+    no ratio of counts (a root, an average of many ratios, the end of an iteration) it is the float itself, written as a
+    rational. `n` is the number of cases in the denominator and `n_positive` how many of them have the finding by the
+    reference (None where several findings are averaged). `value` None has a `reason`; a value without limits has one
+    too.
     """
 
     n: int
@@ -67,6 +94,11 @@ class Estimate:
     def value(self) -> float | None:
         """The estimate as a float, correctly rounded from the exact rational."""
         return None if self.exact is None else float(self.exact)
+
+
+def iterated(value: float) -> float:
+    """Round the end of an iteration to 8 significant digits, which no rounding error inside it reaches."""
+    return float(f"{value:.8g}")
 
 
 def absent(reason: Reason, *, n: int, method: Method, n_positive: int | None = None) -> Estimate:

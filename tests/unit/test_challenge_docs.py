@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from arena.challenge.bundle import read_bundle
+from arena.challenge.clinical import CalibrationTest, NormDeclaration, Prevalence, Subgroups
+from arena.challenge.readers import COLUMNS
 from arena.challenge.schema import (
     CaseSetDeclaration,
     Declaration,
@@ -19,6 +22,8 @@ from arena.challenge.schema import (
     Ranking,
     Show,
 )
+from arena.scoring.verdict import AttemptSets, Equivocal, Rule
+from tests.bundles import CHALLENGE, write_bundle
 
 PAGE = (Path(__file__).parents[2] / "docs" / "challenge.md").read_text(encoding="utf-8")
 
@@ -30,6 +35,33 @@ PAGE = (Path(__file__).parents[2] / "docs" / "challenge.md").read_text(encoding=
 )
 def test_every_key_is_documented(model: type[Declaration]) -> None:
     assert [key for key in model.model_fields if f"`{key}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("model", [CalibrationTest, NormDeclaration, Prevalence, Subgroups], ids=lambda m: m.__name__)
+def test_every_clinical_key_is_documented(model: type[CalibrationTest]) -> None:
+    assert [key for key in model.model_fields if f"`{key}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("closed_set", [Rule, AttemptSets, Equivocal], ids=lambda e: e.__name__)
+def test_every_word_of_the_calibration_test_is_documented(closed_set: type[Rule]) -> None:
+    assert [word.value for word in closed_set if f"`{word.value}`" not in PAGE] == []
+
+
+def test_every_column_of_the_readers_table_is_documented() -> None:
+    assert [column for column in COLUMNS if f"`{column}`" not in PAGE] == []
+
+
+def test_the_documented_example_is_read(tmp_path: Path) -> None:
+    fences = PAGE.split("```")
+    example = next(text for text in fences if text.startswith("yaml") and "calibration_test:" in text)
+    table = next(text for text in fences if text.startswith("csv"))
+    head, tail = CHALLENGE.split("findings:")[0], CHALLENGE[CHALLENGE.index("case_sets:") :]
+    folder = write_bundle(tmp_path, head + example.removeprefix("yaml") + tail)
+    (folder / "readers.csv").write_text(table.removeprefix("csv\n"), encoding="utf-8")
+    declaration = read_bundle(folder).declaration
+    assert declaration.readers is not None
+    assert [row.label for row in declaration.readers.rows] == ["Reader 1", "Radiologists, mean"]
+    assert declaration.findings[0].prevalence is not None
 
 
 @pytest.mark.parametrize("closed_set", [EntryRule, Show], ids=lambda e: e.__name__)
