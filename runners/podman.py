@@ -65,6 +65,7 @@ def specification(request: Mapping[str, Any], profile: str) -> dict[str, Any]:
     env, removed = _environment(request)
     return {
         "image": request["Image"],
+        **({"entrypoint": request["Entrypoint"], "command": []} if "Entrypoint" in request else {}),
         "user": request["User"],
         "hostname": request["Hostname"],
         "env": env,

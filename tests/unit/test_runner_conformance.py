@@ -19,7 +19,7 @@ def seen(
     receipt: dict[str, Any] = {
         "host_fault": fault,
         "containers_started": containers,
-        "manifest": {"containers": [{"end": end}]},
+        "manifest": {"containers": [{"end": end}], "runtime": {"gvisor": False}},
     }
     lines = [
         {"outcome": outcome, "detail": detail, "answer_base64": answer and base64.b64encode(answer).decode()}
