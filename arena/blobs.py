@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -19,6 +21,15 @@ from arena.errors import BlobCorrupt
 from runners.values import BlobRef
 
 _CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file under a root: its name relative to it, its size, and when it was written."""
+
+    name: str
+    size_bytes: int
+    modified_at: datetime
 
 
 def digest_file(path: Path) -> BlobRef:
@@ -41,6 +52,21 @@ class BlobStore:
         """Where the blobs lie."""
         return str(self._root)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the root is a folder of this machine."""
+        return isinstance(self._fs, LocalFileSystem)
+
+    def stored(self) -> list[StoredFile]:
+        """Return everything under the root, also what a process that was killed left half written, by name."""
+        self._fs.invalidate_cache()
+        found = []
+        for path, facts in self._fs.find(self._root, detail=True).items():
+            moment = facts.get("mtime", facts.get("LastModified"))
+            written = moment if isinstance(moment, datetime) else datetime.fromtimestamp(float(moment), UTC)
+            found.append(StoredFile(str(path).removeprefix(f"{self._root}/"), int(facts["size"]), written))
+        return sorted(found, key=lambda file: file.name)
+
     def put(self, content: bytes) -> BlobRef:
         """Store bytes under their digest."""
         ref = BlobRef(hashlib.sha256(content).hexdigest(), len(content))
@@ -56,7 +82,11 @@ class BlobStore:
         target = self._path(ref.sha256)
         part = self._part(target)
         if isinstance(self._fs, LocalFileSystem):
-            shutil.copyfile(path, part)
+            try:
+                shutil.copyfile(path, part)
+            except OSError:
+                Path(part).unlink(missing_ok=True)  # a disk that is full must not stay full of halves
+                raise
             self._fs.mv(part, target)
         else:
             self._fs.put_file(str(path), part)

@@ -26,6 +26,7 @@ from arena.store.session import Store
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60
+SWEEP_SECONDS = 3600
 
 
 def advance(store: Store, publisher: Publisher, now: datetime) -> list[tuple[str, str, BoundaryAction]]:
@@ -105,9 +106,10 @@ def _publish_final(store: Store, publisher: Publisher, declaration: Declaration,
 class Clockwork:
     """APScheduler around `advance`: every minute, and at each boundary that still lies ahead."""
 
-    def __init__(self, tick: Callable[[], None], store: Store) -> None:
-        """Call `tick` whenever something may be due."""
+    def __init__(self, tick: Callable[[], None], store: Store, sweep: Callable[[], None] | None = None) -> None:
+        """Call `tick` whenever something may be due, and `sweep` every hour to remove what is kept too long."""
         self._tick = tick
+        self._sweep = sweep
         self._store = store
         self._busy = threading.Lock()
         self._stopped = False
@@ -119,6 +121,9 @@ class Clockwork:
         """Begin; the first tick comes at once."""
         trigger = IntervalTrigger(seconds=EVERY_SECONDS, timezone=UTC)
         self._scheduler.add_job(self._run, trigger, id="advance", next_run_time=datetime.now(UTC))
+        if self._sweep is not None:
+            hourly = IntervalTrigger(seconds=SWEEP_SECONDS, timezone=UTC)
+            self._scheduler.add_job(self._sweep_once, hourly, id="sweep", next_run_time=datetime.now(UTC))
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -134,6 +139,11 @@ class Clockwork:
             if not self._stopped:
                 self._tick()
                 self._plan_boundaries()
+
+    def _sweep_once(self) -> None:
+        with self._busy:
+            if not self._stopped and self._sweep is not None:
+                self._sweep()
 
     def _at_boundary(self) -> None:
         with self._busy:

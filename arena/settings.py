@@ -68,6 +68,27 @@ class Settings(ReaderSettings):
     lease_seconds: float = Field(
         default=60.0, gt=0, description="An attempt whose lease is not renewed this long is lost."
     )
+    image_mib: int = Field(
+        default=20_480, ge=1, description="Largest image that is accepted, in MiB of its uncompressed layers."
+    )
+    image_files: int = Field(default=300_000, ge=1, description="Files and folders that an image may have.")
+    archives_mib: int = Field(
+        default=102_400, ge=1, description="Disk for all stored image archives, in MiB; beyond it none is accepted."
+    )
+    free_mib: int = Field(
+        default=2_048, ge=0, description="Disk that must stay free when an image has been stored, in MiB."
+    )
+    archive_days: float = Field(
+        default=30.0, ge=0, description="An archive that nobody needs is removed so long after its last use."
+    )
+    engine_image_hours: float = Field(
+        default=72.0, ge=0, description="An image that was not run for so long is removed from the engine."
+    )
+    engine_images_mib: int = Field(
+        default=51_200,
+        ge=0,
+        description="Size of submitted images in the engine, in MiB; the least recently run go first.",
+    )
     host_retries: int = Field(default=3, ge=0, description="How often a shard is tried again after a host's fault.")
 
     @field_validator("vault_studies", "vault_references")

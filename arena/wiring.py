@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import runners.execute
@@ -20,11 +20,21 @@ from arena.evaluation.settle import Settler
 from arena.leaderboard import Publisher
 from arena.settings import Settings
 from arena.store.session import Store
+from arena.submission.caps import MIB
+from arena.submission.retention import (
+    KeptFile,
+    Rules,
+    ShelfImage,
+    remove_archives,
+    survey_archives,
+    survey_engine,
+)
 from runners.engine import Engine
 from runners.faults import EngineRefused, RunnerFault
 from runners.images.build import build_image
 from runners.local import LocalRunner
 from runners.protocol import Observe, Runner, unobserved
+from runners.shelf import Shelf
 
 
 def utc_now() -> datetime:
@@ -139,6 +149,64 @@ def machinery(
 def _unavailable(fault: RunnerFault) -> RunnerUnavailable:
     # A fault of the engine is a sentence of its own, and may begin as ours does.
     return RunnerUnavailable(reason=str(fault).removeprefix("The container engine does not answer: "))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSurvey:
+    """The archives and the engine's images; `images` is None where the engine does not answer."""
+
+    archives: list[KeptFile]
+    images: list[ShelfImage] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What has been removed."""
+
+    archives: list[KeptFile]
+    images: list[ShelfImage]
+
+
+def image_rules(settings: Settings) -> Rules:
+    """Return these settings' rules of what is kept."""
+    return Rules(
+        archive_age=timedelta(days=settings.archive_days),
+        image_age=timedelta(hours=settings.engine_image_hours),
+        images_bytes=settings.engine_images_mib * MIB,
+    )
+
+
+def survey_images(host: Host, now: datetime) -> ImageSurvey:
+    """Return what is kept of submitted images, why, and what may go."""
+    rules = image_rules(host.settings)
+    try:
+        kept = Shelf().kept()
+    except RunnerFault:
+        kept = None
+    with host.store.read() as session:
+        archives = survey_archives(session, host.images, rules, now)
+        return ImageSurvey(archives, None if kept is None else survey_engine(session, kept, rules, now))
+
+
+def sweep_images(host: Host, now: datetime) -> Swept:
+    """Remove the archives and the engine's images that the rules do not keep.
+
+    Raises:
+        RunnerUnavailable: The engine does not answer; archives have been removed nevertheless.
+    """
+    rules, shelf = image_rules(host.settings), Shelf()
+    archives = remove_archives(host.store, host.images, rules, now)
+    try:
+        kept = shelf.kept()
+        with host.store.read() as session:
+            gone = [image for image in survey_engine(session, kept, rules, now) if image.kept is None]
+        by_name = {image.name: image for image in kept}
+        taken = [image for image in gone if shelf.take_down(by_name[image.name])]
+    except RunnerFault as error:
+        raise _unavailable(error) from error
+    finally:
+        shelf.close()
+    return Swept(archives, taken)
 
 
 def export_image(reference: str, to: Path) -> None:

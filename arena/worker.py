@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from arena.errors import HostError
 from arena.schedule import Clockwork, advance
 from arena.store import boards, queue
 from arena.store.lock import only_dispatcher
-from arena.wiring import Host, Machinery, local_runner, machinery, require_engine, utc_now
+from arena.wiring import Host, Machinery, local_runner, machinery, require_engine, sweep_images, utc_now
 from runners.protocol import Observe, unobserved
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Worker:
     def run(self, until: Callable[[Progress], bool] | None = None) -> None:
         """Work with the schedule until `stop`, or until `until` says that it is enough."""
         with only_dispatcher(self._host.store, self._host.settings.home):
-            clockwork = Clockwork(self._tick, self._host.store)
+            clockwork = Clockwork(self._tick, self._host.store, self._sweep)
             try:
                 self._begin()
                 clockwork.start()
@@ -89,6 +90,15 @@ class Worker:
 
     def _tick(self) -> None:
         self.advance()
+
+    def _sweep(self) -> None:
+        try:
+            swept = sweep_images(self._host, self._clock())
+        except HostError as error:
+            log.warning("sweep_failed", extra={"reason": str(error)})
+            return
+        if swept.archives or swept.images:
+            log.info("images_removed", extra={"archives": len(swept.archives), "engine_images": len(swept.images)})
 
     def _begin(self) -> None:
         self._works.child.warm()

@@ -185,7 +185,7 @@ def _submit(console: Console, host: Host, declaration: Declaration, built: list[
         for phase in (CLOSED, OPEN):
             for one in built:
                 if phase in one.entry.phases:
-                    submission = submit_algorithm(
+                    accepted = submit_algorithm(
                         host.store,
                         host.images,
                         vendor=one.entry.vendor,
@@ -195,7 +195,7 @@ def _submit(console: Console, host: Host, declaration: Declaration, built: list[
                         archive=one.archive,
                         now=utc_now(),
                     )
-                    console.print(f"  {one.entry.vendor} → {phase}: submission {submission.code}")
+                    console.print(f"  {one.entry.vendor} → {phase}: submission {accepted.submission.code}")
     shutil.rmtree(host.settings.home / "archives")
 
 

@@ -42,6 +42,7 @@ _COMMANDS = {
     "leaderboard": "arena.cli.leaderboard:leaderboard",
     "serve": "arena.cli.serve:serve",
     "worker": "arena.cli.evaluate:work",
+    "images": "arena.cli.images:images",
     "demo": "arena.cli.demo:demo",
 }
 """Each command and what defines it: a function, or the Typer app of a group."""

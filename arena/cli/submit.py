@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from arena.cli.output import print_json, shown_time
 from arena.settings import Settings
-from arena.store.tables import Submission
-from arena.submission.intake import submit_algorithm
+from arena.submission.caps import MIB, caps_of
+from arena.submission.intake import Accepted, submit_algorithm
+from arena.submission.room import Room
 from arena.wiring import Host, export_image, open_host, utc_now
 
 
@@ -46,14 +47,13 @@ def submit(
             export_image(str(image), archive)
         entered = _enter(host, challenge, phase, vendor, algorithm, archive, mode)
     if as_json:
-        print_json(entered.model_dump())
-        return
-    typer.echo(f"Accepted: submission {entered.code} of {entered.algorithm_code}, image {entered.image_id[:19]}…")
-    typer.echo(f"It is queued for phase {entered.phase} since {shown_time(entered.submitted_at)}.")
-    typer.echo("Next: `arena evaluate` works the queue once; a running `arena serve` does it by itself.")
+        print_json(_as_json(entered))
+    else:
+        _tell(entered)
 
 
-def _enter(host: Host, challenge: str, phase: str, vendor: str, algorithm: str, archive: Path, mode: str) -> Submission:
+def _enter(host: Host, challenge: str, phase: str, vendor: str, algorithm: str, archive: Path, mode: str) -> Accepted:
+    settings = host.settings
     return submit_algorithm(
         host.store,
         host.images,
@@ -64,4 +64,30 @@ def _enter(host: Host, challenge: str, phase: str, vendor: str, algorithm: str, 
         archive=archive,
         now=utc_now(),
         mode=mode,
+        caps=caps_of(settings.image_mib, settings.image_files),
+        room=Room(settings.archives_mib * MIB, settings.free_mib * MIB),
     )
+
+
+def _as_json(accepted: Accepted) -> dict[str, Any]:
+    return accepted.submission.model_dump() | {
+        "earlier_submissions": [submission.code for submission in accepted.earlier],
+        "submissions_left": {"today": accepted.left_today, "phase": accepted.left_in_phase},
+        "warnings": list(accepted.warnings),
+    }
+
+
+def _tell(accepted: Accepted) -> None:
+    made = accepted.submission
+    typer.echo(f"Accepted: submission {made.code} of {made.algorithm_code}, image {made.image_id[:19]}…")
+    typer.echo(f"It is queued for phase {made.phase} since {shown_time(made.submitted_at)}.")
+    if accepted.earlier:
+        named = ", ".join(
+            f"{old.code} ({old.challenge_slug}, {old.phase}, {shown_time(old.submitted_at)})"
+            for old in accepted.earlier
+        )
+        typer.echo(f"Note: you have submitted this very image before: {named}. It counts again.")
+    for warning in accepted.warnings:
+        typer.echo(f"Note: {warning}")
+    typer.echo(f"Left in this phase: {accepted.left_today} today, {accepted.left_in_phase} in all.")
+    typer.echo("Next: `arena evaluate` works the queue once; a running `arena serve` does it by itself.")

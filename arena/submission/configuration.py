@@ -174,7 +174,7 @@ def _check_spelling(document: Any, path: tuple[str, ...], model: type[Foreign]) 
     names: list[str] = [info.alias or key for key, info in model.model_fields.items()]
     known = {name.casefold(): name for name in names}
     for key in document:
-        canonical = known.get(key.casefold(), key)
+        canonical: str = known.get(key.casefold()) or key
         if key != canonical:
             place = ".".join((*path, canonical))
             reason = f"{place} is written otherwise there, {key[:40]!a}, which engines take for the same"

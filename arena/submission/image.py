@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from arena.errors import ArchiveAltered, ArchiveUnreadable
+from arena.errors import ArchiveAltered, ArchiveUnreadable, ImageTooLarge
 from arena.submission.archive import SAVE, Archive, Part, layer_chunks, require_file
 from arena.submission.caps import ImageCaps
 from arena.submission.configuration import Configuration, read_configuration, warnings_about
@@ -84,7 +84,10 @@ def _layers(
     stream: BinaryIO, archive: Archive, contents: Contents, config: Configuration, check: LayerCheck
 ) -> tuple[Layer, ...]:
     names, claims, most = contents.layers, config.rootfs.diff_ids, check.caps.layers
-    if not 1 <= len(names) <= most or len(names) != len(claims):
+    if len(names) > most:
+        reason = f"it has {len(names)} layers; 1 to {most} are run"
+        raise ImageTooLarge(reason=reason, next_step="Join RUN and COPY lines, or build with `--squash`.")
+    if not names or len(names) != len(claims):
         reason = f"it has {len(names)} layers and names {len(claims)}; 1 to {most}, as named, are run"
         raise ArchiveUnreadable(reason=reason, next_step=SAVE)
     found: list[Layer] = []

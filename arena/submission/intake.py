@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from arena.challenge.opening import version_valid_at
 from arena.challenge.phases import PhaseState, phase_status
 from arena.challenge.schema import Declaration, Phase
 from arena.errors import (
+    ArenaError,
     MalformedSubmission,
     NameTaken,
     NotFound,
@@ -23,10 +26,12 @@ from arena.errors import (
     UnknownCaseSet,
 )
 from arena.store import queries
+from arena.store.images import archive_is_named, own_submissions_of_image
 from arena.store.session import Store, new_code
 from arena.store.tables import Algorithm, CaseSet, ChallengeVersion, Evaluation, Submission, Vendor
 from arena.submission.image import ImageCaps, ImageFacts, inspect_image, write_clean
 from arena.submission.names import clean_name, code_of
+from arena.submission.room import Room, require_room, writing
 from runners.values import BlobRef
 
 
@@ -52,10 +57,27 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an accepted submission goes."""
+    """Where an accepted submission goes, and how many more its vendor may make after it."""
 
     version: ChallengeVersion
     case_set: CaseSet
+    left_today: int
+    left_in_phase: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An accepted submission and what its vendor is told.
+
+    `earlier` are the submissions of the same image that this vendor itself made before, the oldest first; whether any
+    other vendor has handed it in is told to nobody. `warnings` are sentences about the image.
+    """
+
+    submission: Submission
+    earlier: tuple[Submission, ...]
+    left_today: int
+    left_in_phase: int
+    warnings: tuple[str, ...]
 
 
 def submit_algorithm(
@@ -70,7 +92,8 @@ def submit_algorithm(
     now: datetime,
     mode: str = "serve",
     caps: ImageCaps | None = None,
-) -> Submission:
+    room: Room | None = None,
+) -> Accepted:
     """Check an image archive and enter it in a phase: a submission and its queued evaluation.
 
     Window and quota are asked first, so that a late vendor need not wait for its image to be read, and again in the
@@ -85,22 +108,45 @@ def submit_algorithm(
         MalformedSubmission: A name, the mode or the archive is not as it must be.
         NameTaken: A vendor or algorithm of a name that reads alike exists.
         UnknownCaseSet: The organiser has not imported the phase's studies yet.
+        StorageFull: The archives' budget, or the disk, has no room for the image.
     """
     request = _Request(clean_name("vendor", vendor), clean_name("algorithm", algorithm), challenge, phase, mode, now)
     with store.read() as session:
         _admit(session, request)
     facts = inspect_image(archive, caps)
-    ref = _keep(images, archive, facts)
-    with store.write() as session:
-        place = _admit(session, request)
-        return _insert(session, request, place, facts, ref)
+    with _cleaned(images, archive, facts, room) as clean:
+        with writing(facts.clean_bytes):
+            ref = images.put_file(clean)
+        try:
+            with store.write() as session:
+                place = _admit(session, request)
+                if not images.has(ref):  # retention took an equal one away in between
+                    with writing(facts.clean_bytes):
+                        images.put_file(clean)
+                earlier = own_submissions_of_image(session, request.vendor_code, facts.image_id)
+                submission = _insert(session, request, place, facts, ref)
+        except ArenaError:
+            _discard(store, images, ref)
+            raise
+    return Accepted(submission, tuple(earlier), place.left_today, place.left_in_phase, facts.warnings)
 
 
-def _keep(images: BlobStore, archive: Path, facts: ImageFacts) -> BlobRef:
+@contextmanager
+def _cleaned(images: BlobStore, archive: Path, facts: ImageFacts, room: Room | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="arena-image-") as scratch:
+        if room is not None:
+            require_room(images, room, facts.clean_bytes, Path(scratch))
         clean = Path(scratch) / "image.tar"
-        write_clean(archive, facts, clean)
-        return images.put_file(clean)
+        with writing(facts.clean_bytes):
+            write_clean(archive, facts, clean)
+        yield clean
+
+
+def _discard(store: Store, images: BlobStore, ref: BlobRef) -> None:
+    """Take an archive away again whose submission was refused, unless another submission has the same."""
+    with store.write() as session:
+        if not archive_is_named(session, ref.sha256):
+            images.remove(ref)
 
 
 def _admit(session: Session, request: _Request) -> _Place:
@@ -113,7 +159,7 @@ def _admit(session: Session, request: _Request) -> _Place:
         raise NotFound(kind=f'phase of "{request.challenge}" (it has: {known}) with the name', code_given=request.phase)
     _check_window(declaration, phase, request.now)
     _check_names(session, request)
-    _check_quota(session, phase, request)
+    left_today, left_in_phase = _check_quota(session, phase, request)
     if request.mode not in declaration.modes:
         step = f"This challenge runs: {', '.join(declaration.modes)}."
         raise MalformedSubmission(what=f'Mode "{request.mode[:20]}"', reason="it is not offered", next_step=step)
@@ -121,7 +167,7 @@ def _admit(session: Session, request: _Request) -> _Place:
     if case_set is None:
         known = ", ".join(found.name for found in queries.case_sets(session, request.challenge)) or "none"
         raise UnknownCaseSet(slug=request.challenge, name=phase.cases, known=known)
-    return _Place(version, case_set)
+    return _Place(version, case_set, left_today, left_in_phase)
 
 
 def _check_window(declaration: Declaration, phase: Phase, now: datetime) -> None:
@@ -143,7 +189,8 @@ def _check_window(declaration: Declaration, phase: Phase, now: datetime) -> None
     )
 
 
-def _check_quota(session: Session, phase: Phase, request: _Request) -> None:
+def _check_quota(session: Session, phase: Phase, request: _Request) -> tuple[int, int]:
+    """Return how many submissions are left after this one: today, and in the phase."""
     times = queries.submission_times(session, slug=request.challenge, phase=phase.name, vendor_code=request.vendor_code)
     today = request.now.astimezone(UTC).date()
     used_today = sum(time.astimezone(UTC).date() == today for time in times)
@@ -157,6 +204,8 @@ def _check_quota(session: Session, phase: Phase, request: _Request) -> None:
         ends = phase.closes_at is not None and midnight >= phase.closes_at
         next_at = "none: the phase closes before" if ends else _shown(midnight)
         raise QuotaExceeded(**facts, limit=phase.quota.per_day, period="day", used=used_today, next_at=next_at)
+    left = phase.quota.total - len(times) - 1
+    return min(left, phase.quota.per_day - used_today - 1), left
 
 
 def _insert(session: Session, request: _Request, place: _Place, facts: ImageFacts, ref: BlobRef) -> Submission:

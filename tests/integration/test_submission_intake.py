@@ -68,7 +68,7 @@ class Desk:
             archive=self.archive,
             mode=mode,
             now=now,
-        )
+        ).submission
 
     def rows(self, table: type[SQLModel]) -> int:
         with self.store.read() as session:
