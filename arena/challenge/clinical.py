@@ -7,8 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from arena.challenge.strict import FindingCode, Strict, disagreement
-from arena.scoring.norm import NormLimits
-from arena.scoring.verdict import AttemptSets, Equivocal, Rule, TestRules
+from arena.scoring.declared import AttemptSets, CalibrationRules, Equivocal, NormLimits, Rule
 
 AGE_BANDS = (18, 45, 60, 75)
 """First years of the second band and of each further one."""
@@ -59,7 +58,7 @@ class NormDeclaration(Strict):
 
 
 class CalibrationTest(Strict):
-    """A test against a limit, declared before its first attempt: `arena.scoring.verdict.TestRules`."""
+    """A test against a limit, declared before its first attempt: `arena.scoring.declared.CalibrationRules`."""
 
     limit: float = Field(gt=0.5, lt=1, description="AUC that a finding must reach.")
     rule: Rule = Rule.INTERVAL
@@ -69,9 +68,9 @@ class CalibrationTest(Strict):
     required: int | None = Field(default=None, ge=1, description="Findings that must pass; without it all of them.")
     equivocal: Equivocal = Equivocal.EXCLUDE
 
-    def to_rules(self) -> TestRules:
+    def to_rules(self) -> CalibrationRules:
         """Return them as the plain value that the scorer takes; `equivocal` is applied to the references before."""
-        return TestRules(
+        return CalibrationRules(
             limit=self.limit,
             alpha=self.alpha,
             attempts=self.attempts,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.scoring.binomial import lower_limit, upper_limit
+from arena.scoring.declared import NormLimits
 from arena.scoring.estimates import Estimate, Method, Reason, absent, iterated
 from arena.scoring.levels import MISSING_LEVEL, TOP_LEVEL
 from arena.scoring.proportions import design_effect, wilson_interval
@@ -42,23 +43,6 @@ class NormCases:
     scores: NDArray[np.int64]
     released: NDArray[np.bool_]
     patients: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NormLimits:
-    """What the challenge declares; each limit is the largest tolerated share, None where it declares none.
-
-    Attributes:
-        missed_of_abnormal: Patients missed, of abnormal patients.
-        missed_of_sorted: Patients missed, of patients with a study sorted as norm, in this set.
-        missed_of_incoming: Patients missed, of all that come at the prevalence; a thousandth of "per 1,000".
-        prevalence: Share of abnormal patients among those who come, in (0, 1).
-    """
-
-    missed_of_abnormal: float | None = None
-    missed_of_sorted: float | None = None
-    missed_of_incoming: float | None = None
-    prevalence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, owens_t, stdtrit
 
+from arena.scoring.declared import AttemptSets, CalibrationRules, Equivocal, Rule
 from arena.scoring.estimates import Estimate, Interval, Reason
 from arena.scoring.intervals import newcombe_interval
 
@@ -34,55 +35,6 @@ class Verdict(StrEnum):
     PASSES = "passes"
     FAILS = "fails"
     UNDECIDED = "undecided"
-
-
-class Rule(StrEnum):
-    """INTERVAL: the bound decides, and may leave it undecided. POINT: the estimate alone decides, errors included."""
-
-    INTERVAL = "interval"
-    POINT = "point"
-
-
-class AttemptSets(StrEnum):
-    """FRESH: each attempt is on studies that the vendor never met. SAME: on one set, so alpha is shared by attempts."""
-
-    FRESH = "fresh"
-    SAME = "same"
-
-
-class Equivocal(StrEnum):
-    """What an unknown reference counts as; BOTH: judged as either, and decided only where both agree."""
-
-    EXCLUDE = "exclude"
-    POSITIVE = "positive"
-    NEGATIVE = "negative"
-    BOTH = "both"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestRules:
-    """A calibration test as declared before its first attempt.
-
-    Attributes:
-        limit: AUC that a finding must reach, in (0, 1).
-        alpha: Two-sided error of the interval; 0.05 gives 95 % intervals.
-        attempts: Attempts that a service may make, k.
-        sets: Whether each attempt has a fresh set; on the same set each attempt is judged at alpha / k.
-        rule: Whether interval or estimate decides.
-        required: How many of the findings must pass; None means all.
-    """
-
-    limit: float
-    alpha: float = 0.05
-    attempts: int = 1
-    sets: AttemptSets = AttemptSets.FRESH
-    rule: Rule = Rule.INTERVAL
-    required: int | None = None
-
-    @property
-    def attempt_alpha(self) -> float:
-        """The two-sided error of one attempt's intervals."""
-        return self.alpha / self.attempts if self.sets is AttemptSets.SAME else self.alpha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +111,7 @@ def auc_bounds(estimate: Estimate, *, patients_positive: int, patients_negative:
 
 
 def finding_test(
-    finding: str, estimate: Estimate, rules: TestRules, *, patients_positive: int, patients_negative: int
+    finding: str, estimate: Estimate, rules: CalibrationRules, *, patients_positive: int, patients_negative: int
 ) -> FindingTest:
     """Hold a finding's AUC against the limit.
 
@@ -195,7 +147,7 @@ def finding_test(
     )
 
 
-def service_test(findings: Sequence[FindingTest], rules: TestRules, *, attempts_made: int) -> ServiceTest:
+def service_test(findings: Sequence[FindingTest], rules: CalibrationRules, *, attempts_made: int) -> ServiceTest:
     """Join the findings' verdicts: passes where enough pass, fails where enough no longer can, else undecided.
 
     Requiring all findings needs no correction for their number: a service passes wrongly only where a bad finding does,
@@ -233,7 +185,7 @@ def service_test(findings: Sequence[FindingTest], rules: TestRules, *, attempts_
     )
 
 
-def protocol(findings: Sequence[FindingTest], rules: TestRules, *, attempts_made: int) -> Protocol:
+def protocol(findings: Sequence[FindingTest], rules: CalibrationRules, *, attempts_made: int) -> Protocol:
     """Return attempts, rules and chances; no chance where a class has under two patients."""
     weakest = min(findings, key=lambda found: min(found.patients_positive, found.patients_negative))
     m, n = weakest.patients_positive, weakest.patients_negative
@@ -291,7 +243,7 @@ def binormal_error(auc: float, positives: int, negatives: int) -> float:
     return math.sqrt(spread / (positives * negatives))
 
 
-def pass_chance(auc: float, rules: TestRules, positives: int, negatives: int) -> PassChance:
+def pass_chance(auc: float, rules: CalibrationRules, positives: int, negatives: int) -> PassChance:
     """Return the chance that a finding of a true AUC passes.
 
     logit of the estimate is taken as normal, with `binormal_error` at `auc` carried to that scale and the mean that
@@ -316,7 +268,7 @@ def pass_chance(auc: float, rules: TestRules, positives: int, negatives: int) ->
     return PassChance(auc=auc, one_attempt=one, any_attempt=1 - (1 - one) ** rules.attempts)
 
 
-def smallest_passing(rules: TestRules, positives: int, negatives: int) -> float | None:
+def smallest_passing(rules: CalibrationRules, positives: int, negatives: int) -> float | None:
     """Return the smallest AUC estimate below 1 that passes by its interval at a size of set; None where none does."""
     t = float(stdtrit(min(positives, negatives) - 1, 1 - rules.attempt_alpha / 2))
 

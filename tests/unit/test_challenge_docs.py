@@ -22,7 +22,7 @@ from arena.challenge.schema import (
     Ranking,
     Show,
 )
-from arena.scoring.verdict import AttemptSets, Equivocal, Rule
+from arena.scoring.declared import AttemptSets, Equivocal, Rule
 from tests.bundles import CHALLENGE, write_bundle
 
 PAGE = (Path(__file__).parents[2] / "docs" / "challenge.md").read_text(encoding="utf-8")
