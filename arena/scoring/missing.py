@@ -73,3 +73,16 @@ def apply_policy(
     else:
         codes[missing & ~positive] = size - 1
     return CodedScores(codes, size, None)
+
+
+def cell_losses(size: int) -> NDArray[np.int64]:
+    """Return the squared loss of a case in each cell, (level − 10,000 · class)², for codes 0…size − 1.
+
+    A missing answer under `worst` stands below level 0 for a positive and above the top level for a negative; both
+    lose 10⁸, which is 1.
+
+    Returns:
+        Integers 0…10⁸ in the order 2 · code + class, shape (2 · size,).
+    """
+    level = np.clip(np.arange(size, dtype=np.int64) - 1, 0, TOP_LEVEL)
+    return np.stack([np.square(level), np.square(level - TOP_LEVEL)], axis=1).reshape(-1)
