@@ -1,4 +1,4 @@
-"""Proportions with Wilson's interval, widened where studies of one patient resemble each other."""
+"""Proportions: Wilson's interval, widened where studies of one patient resemble each other; Clopper and Pearson's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.scoring.estimates import Z_95, Estimate, Interval, Method, Reason, absent
+from arena.scoring.binomial import lower_limit, upper_limit
+from arena.scoring.estimates import LEVEL, Z_95, Estimate, Interval, Method, Reason, absent, iterated
 from arena.scoring.influence import Cases, Column
 
 
@@ -29,6 +30,35 @@ def wilson_interval(proportion: float, n: float, z: float = Z_95) -> Interval:
     low = 0.0 if proportion == 0 else max(centre - half, 0.0)
     high = 1.0 if proportion == 1 else min(centre + half, 1.0)
     return Interval(low, high)
+
+
+def patient_share(cases: Cases, *, positive: bool, right: NDArray[np.bool_]) -> Estimate:
+    """Return the share of patients with a case of one class whose cases of that class are all right.
+
+    A patient with one wrong case counts as wrong, so the number of cases that a patient brings cannot narrow the
+    limits, which are Clopper and Pearson's, two-sided 95 %.
+
+    Args:
+        cases: References and patients of all scored cases.
+        positive: Which class is asked.
+        right: Which cases are right, a mask of shape (c,); looked at in that class.
+    """
+    method, among = Method.CLOPPER_PEARSON_PATIENTS, cases.positive == positive
+    asked = np.bincount(cases.patients[among], minlength=cases.n_patients) > 0
+    wrong = np.bincount(cases.patients[among & ~right], minlength=cases.n_patients) > 0
+    n = int(np.count_nonzero(asked))
+    if n == 0:
+        return absent(Reason.NO_CASE, n=0, n_positive=0, method=method)
+    hits = n - int(np.count_nonzero(wrong))
+    each = (1 + LEVEL) / 2
+    return Estimate(
+        n=n,
+        n_positive=n if positive else 0,
+        exact=Fraction(hits, n),
+        low=iterated(lower_limit(hits, n, each)),
+        high=iterated(upper_limit(hits, n, each)),
+        method=method,
+    )
 
 
 def design_effect(values: NDArray[np.float64], patients: NDArray[np.int64]) -> float:
@@ -84,14 +114,14 @@ def operating_point(column: Column, threshold_code: int) -> OperatingPoint:
     called, positive, cases = column.cells >= 2 * threshold_code, column.cases.positive, column.cases
     called_n, cleared_n = true_positive + false_positive, true_negative + false_negative
     return OperatingPoint(
-        sensitivity=_share(true_positive, positives, positives, cases, positive, called),
-        specificity=_share(true_negative, negatives, 0, cases, ~positive, ~called),
-        ppv=_share(true_positive, called_n, true_positive, cases, called, positive),
-        npv=_share(true_negative, cleared_n, false_negative, cases, ~called, ~positive),
+        sensitivity=share(true_positive, positives, positives, cases, positive, called),
+        specificity=share(true_negative, negatives, 0, cases, ~positive, ~called),
+        ppv=share(true_positive, called_n, true_positive, cases, called, positive),
+        npv=share(true_negative, cleared_n, false_negative, cases, ~called, ~positive),
     )
 
 
-def _share(
+def share(
     hits: int,
     n: int,
     n_positive: int,
@@ -99,7 +129,16 @@ def _share(
     among: NDArray[np.bool_],
     right: NDArray[np.bool_],
 ) -> Estimate:
-    """Return hits / n, the cases `among` which the share is taken and those that are `right` given by masks."""
+    """Return hits / n with Wilson's interval on n divided by the design effect.
+
+    Args:
+        hits: Cases among those that are right.
+        n: Cases that the share is of; none gives no value.
+        n_positive: How many of these n have the finding, for display.
+        cases: References and patients of all scored cases.
+        among: The n cases, a mask of shape (c,).
+        right: Which cases are right, a mask of shape (c,); looked at where `among` is set.
+    """
     method = Method.WILSON_DESIGN_EFFECT
     if n == 0:
         return absent(Reason.NO_CASE, n=0, n_positive=0, method=method)
