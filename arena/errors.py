@@ -2,13 +2,14 @@
 
     ArenaError
     ├── ParticipantError          the vendor's to mend: shown to the vendor, HTTP 4xx, exit code 3
-    │   ├── PhaseClosed · QuotaExceeded
+    │   ├── PhaseClosed · QuotaExceeded · NominationRefused
     │   └── NameTaken · MalformedSubmission
     │       ├── ArchiveUnreadable · ArchiveUnsupported · ArchiveAltered
     │       └── ImageTooLarge · ImagePlatform · NothingToStart · ImageSettingRefused · ImageFileRefused
     ├── OrganiserError            the organiser's to mend: pauses a phase, never the host, HTTP 409, exit code 4
     │   ├── InvalidBundle · InvalidStudy · ReferenceMismatch
-    │   └── UnknownChallenge · UnknownCaseSet · CaseSetExposed · ScoringRefused
+    │   ├── UnknownChallenge · UnknownCaseSet · CaseSetExposed · ScoringRefused
+    │   └── ScorerDiffers · NotReproduced · UnknownMetric · MetricFailed
     ├── NotFound                  nothing has this code, HTTP 404, exit code 5
     └── HostError                 ours: retried, never charged to a vendor, HTTP 503, exit code 6
         └── RunnerUnavailable · StoreUnavailable · BlobCorrupt · ReferencesUnavailable
@@ -127,6 +128,13 @@ class ImageFileRefused(MalformedSubmission):
     code = "image_file_refused"
 
 
+class NominationRefused(ParticipantError):
+    """The nomination was not accepted: {reason}."""
+
+    code = "nomination_refused"
+    http_status = 409
+
+
 class NameTaken(ParticipantError):
     """The {kind} "{name}" reads like "{owner}", which is taken. Write it just so if it is yours, or choose another."""
 
@@ -184,6 +192,30 @@ class ScoringRefused(OrganiserError):
     """Evaluation {evaluation} cannot be scored: {reason}."""
 
     code = "scoring_refused"
+
+
+class ScorerDiffers(OrganiserError):
+    """{what} was computed by scorer {theirs}, here is scorer {ours}. Install what wrote it, or `arena rejudge`."""
+
+    code = "scorer_differs"
+
+
+class NotReproduced(OrganiserError):
+    """{what} was not reproduced: at {place} it holds {stored}, computed again that is {recomputed}."""
+
+    code = "not_reproduced"
+
+
+class UnknownMetric(OrganiserError):
+    """No metric "{name}" of version {version} is installed. Installed: {known}. Install its package beside Arena."""
+
+    code = "unknown_metric"
+
+
+class MetricFailed(OrganiserError):
+    """Metric "{name}" gave no value: {reason} ({detail})."""
+
+    code = "metric_failed"
 
 
 class NotFound(ArenaError):

@@ -21,6 +21,7 @@ from arena.challenge.schema import Feedback as Rule
 from arena.errors import UnknownCaseSet, UnknownChallenge
 from arena.evaluation.child import ScoringChild
 from arena.evaluation.feedback import Disclosed, LadderJob, climb_ladder
+from arena.evaluation.producer import producer
 from arena.evaluation.ranking import Ranked, RankedEntry, RankJob, rank_entries
 from arena.evaluation.standing import SECOND_CHOICE, Candidate, Standing, accepted, choose, disclosure, ranked_of
 from arena.scoring import SCORER_VERSION
@@ -94,6 +95,36 @@ class Publisher:
         log.info("leaderboard_written", extra={"challenge": slug, "phase": phase_name, "revision": board.revision})
         return board
 
+    def compose_again(
+        self, document: LeaderboardDocument, candidates: Sequence[Candidate], references_digest: str
+    ) -> LeaderboardDocument:
+        """Compose a stored document anew out of the entries that it lists, under its own rules and at its own time.
+
+        What was not computed (names, codes of images, times) is taken from the document.
+        """
+        with self._store.read() as session:
+            version = session.get_one(ChallengeVersion, document.challenge_version)
+            case_set = session.get_one(CaseSet, document.case_set_digest)
+        declaration = Declaration.model_validate(version.declaration)
+        phase = declaration.phase(document.phase)
+        if phase is None:
+            msg = f"version {version.number} of {document.challenge} has no phase {document.phase}"
+            raise ValueError(msg)
+        facts = _Facts(
+            version=version,
+            declaration=declaration,
+            phase=phase,
+            entry_rule=phase.entry_rule,
+            case_set=case_set,
+            references_digest=references_digest,
+            disclosure=document.disclosure,
+            ladder=None if document.ladder_eta is None else Rule(eta=document.ladder_eta),
+        )
+        again = self._compose(facts, candidates, document.as_of, document.revision)
+        told = {entry.submission: entry.model_dump(include=_NOT_COMPUTED) for entry in document.entries}
+        entries = (entry.model_copy(update=told.get(entry.submission, {})) for entry in again.entries)
+        return again.model_copy(update={"entries": tuple(entries)})
+
     def entrants(self, slug: str, phase_name: str, now: datetime) -> list[str]:
         """Return the submissions that a phase's entry rule sends on to the phase that follows it."""
         with self._store.read() as session:
@@ -129,7 +160,7 @@ class Publisher:
         job = LadderJob(
             declaration=facts.version.declaration,
             references_root=self._references.root,
-            references_sha256=facts.case_set.references_digest,
+            references_sha256=facts.references_digest,
             results_root=self._results.root,
             eta=facts.ladder.eta,
             climbs=standing.climbs(),
@@ -154,7 +185,7 @@ class Publisher:
         job = RankJob(
             declaration=facts.version.declaration,
             references_root=self._references.root,
-            references_sha256=facts.case_set.references_digest,
+            references_sha256=facts.references_digest,
             results_root=self._results.root,
             entries=tuple(
                 RankedEntry(candidate.scored.submission.code, candidate.card.predictions_sha256) for candidate in chosen
@@ -163,6 +194,8 @@ class Publisher:
         return self._child.run(rank_entries, job)
 
     def _compose(self, facts: _Facts, chosen: Sequence[Candidate], now: datetime, revision: int) -> LeaderboardDocument:
+        # In one order whatever chose them, for a pair is written as one minus the other.
+        chosen = sorted(chosen, key=lambda each: (each.scored.submission.submitted_at, each.scored.submission.code))
         family = ranked_of(chosen)
         ranked = self._rank(facts, family) if family else Ranked(ranks={}, pairs=())
         finest = facts.disclosure is DocumentDisclosure.CLOSED
@@ -186,7 +219,11 @@ class Publisher:
             ladder_eta=None if facts.ladder is None else facts.ladder.eta,
             entries=tuple(entries),
             pairs=tuple(Pair(**asdict(pair)) for pair in ranked.pairs) if finest else (),
+            produced_by=producer(),
         )
+
+
+_NOT_COMPUTED = {"vendor_name", "algorithm_name", "image_id", "submitted_at", "evaluated_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +233,7 @@ class _Facts:
     phase: Phase
     entry_rule: EntryRule
     case_set: CaseSet
+    references_digest: str
     disclosure: DocumentDisclosure
     ladder: Rule | None
 
@@ -220,6 +258,7 @@ def _facts(session: Session, slug: str, phase_name: str, now: datetime) -> _Fact
         phase=phase,
         entry_rule=phase.entry_rule,
         case_set=case_set,
+        references_digest=case_set.references_digest,
         disclosure=DocumentDisclosure.CLOSED if shown else DocumentDisclosure.OPEN,
         ladder=phase.feedback if phase.feedback.ladder and not shown and phase.follows is None else None,
     )
@@ -263,6 +302,7 @@ def _entry(candidate: Candidate, ranked: Ranked, *, finest: bool, in_family: boo
         findings=card.findings if finest else (),
         submitted_at=scored.submission.submitted_at,
         evaluated_at=scored.evaluation.ended_at or scored.scorecard.created_at,
+        predictions_sha256=card.predictions_sha256 if finest else None,
         unranked_reason=None if in_family else SECOND_CHOICE,
     )
 
@@ -284,5 +324,5 @@ def _two_digits(latency: Latency) -> Latency:
 
 
 def _same(before: LeaderboardDocument, now: LeaderboardDocument) -> bool:
-    volatile = {"revision", "as_of"}
+    volatile = {"revision", "as_of", "produced_by"}
     return before.model_dump(exclude=volatile) == now.model_dump(exclude=volatile)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import typer.main
 from arena.cli.main import app
 from arena.errors import ArenaError
 from arena.settings import ReaderSettings, Settings
+from arena.store.documents import SCHEMAS, json_schema
 
 DOCS = Path(__file__).parents[1] / "docs"
 MADE = "<!-- Made by `make docs` out of the code; change it there. -->\n"
@@ -145,7 +148,17 @@ def cli_page() -> str:
     return "\n".join(lines)
 
 
-PAGES: dict[str, Callable[[], str]] = {"errors.md": errors_page, "settings.md": settings_page, "cli.md": cli_page}
+def schema_page(name: str) -> str:
+    """Make the JSON Schema of a stored document, as the API serves it."""
+    return json.dumps(json_schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": errors_page,
+    "settings.md": settings_page,
+    "cli.md": cli_page,
+    **{f"schemas/{name}.json": partial(schema_page, name) for name in SCHEMAS},
+}
 
 
 def main() -> int:
@@ -159,6 +172,7 @@ def main() -> int:
         if not page.exists() or page.read_text(encoding="utf-8") != text:
             stale.append(name)
             if write:
+                page.parent.mkdir(exist_ok=True)
                 page.write_text(text, encoding="utf-8")
     if stale and not write:
         sys.stderr.write(f"Not up to date: {', '.join(stale)}; run `make docs`.\n")

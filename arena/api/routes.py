@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -22,7 +22,7 @@ from arena.errors import NotFound
 from arena.presentation.reader import ChallengeFacts, PhaseFacts, Reader
 from arena.presentation.records import CurveRecord, curve_record
 from arena.presentation.tables import curve_csv, leaderboard_csv
-from arena.store.documents import Disclosure
+from arena.store.documents import SCHEMAS, Disclosure, json_schema
 from arena.store.tables import EvaluationState
 
 
@@ -51,6 +51,14 @@ def health(reader: ReaderDep) -> Health:
     """Answer 200 when the store answers and its schema is the newest, else 503."""
     reader.check()
     return Health(status="ok")
+
+
+@router.get("/schemas/{document}", summary="The form of a stored document")
+def schema(document: str) -> dict[str, Any]:
+    """Show the JSON Schema of a document: `leaderboard`, which is public, or `scorecard`, which stays inside."""
+    if document not in SCHEMAS:
+        raise NotFound(kind="published schema", code_given=document)
+    return json_schema(document)
 
 
 @router.get("/challenges", summary="All challenges")

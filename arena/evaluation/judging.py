@@ -17,6 +17,7 @@ from arena.blobs import BlobStore
 from arena.challenge.schema import Declaration
 from arena.errors import BlobCorrupt, ReferencesUnavailable, ScoringRefused
 from arena.evaluation.answers import LEVELS
+from arena.evaluation.producer import producer
 from arena.evaluation.record import JudgedCase, Record, ShardLines, read_shard, read_table, timed_out, write_record
 from arena.scoring import estimates
 from arena.scoring.evaluate import EvaluationScores, FindingScores
@@ -60,6 +61,7 @@ class ScoreJob:
     challenge: str
     phase: str
     declaration: dict[str, Any]
+    challenge_version: str
     judging_digest: str
     case_set_digest: str
     references_root: str
@@ -153,6 +155,8 @@ def _document(job: ScoreJob, scores: EvaluationScores) -> documents.ScorecardDoc
         case_set_digest=job.case_set_digest,
         references_digest=job.references_sha256,
         predictions_sha256=job.predictions_sha256,
+        cases_sha256=job.cases_sha256,
+        challenge_version=job.challenge_version,
         judging_digest=job.judging_digest,
         scorer_version=scores.scorer_version,
         missing=scores.missing.value,
@@ -166,6 +170,7 @@ def _document(job: ScoreJob, scores: EvaluationScores) -> documents.ScorecardDoc
             median_seconds=scores.latency.median_seconds, p95_seconds=scores.latency.p95_seconds, n=scores.latency.n
         ),
         outcomes={outcome: count for outcome, count in scores.outcomes.items() if count},
+        produced_by=producer(),
     )
 
 

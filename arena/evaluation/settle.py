@@ -61,6 +61,11 @@ class Settler:
         self._tries: dict[str, int] = {}
         self.scored: set[tuple[str, str]] = set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether the child still works on something that this settler gave it."""
+        return bool(self._pending)
+
     def step(self) -> bool:
         """Take what the child has finished and give it what is ready; say whether anything changed."""
         finished = [code for code, future in self._pending.items() if future.done()]
@@ -192,6 +197,7 @@ def _score_job(session: Session, results: BlobStore, references: BlobStore, eval
         challenge=session.get_one(Submission, evaluation.submission_code).challenge_slug,
         phase=evaluation.phase,
         declaration=version.declaration,
+        challenge_version=version.digest,
         judging_digest=version.judging_digest,
         case_set_digest=evaluation.case_set_digest,
         references_root=references.root,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -66,6 +67,19 @@ class Latency(Document):
     n: int
 
 
+class Producer(Document):
+    """With what a document was computed; where it is equal, computing again gives the same bytes."""
+
+    arena: str = Field(description="Version of Arena.")
+    python: str
+    numpy: str
+    scipy: str
+    packages_sha256: str = Field(
+        description="Digest of the name and version of every installed package that numbers pass through."
+    )
+    architecture: str = Field(description="Of the processor, such as x86_64.")
+
+
 class ScorecardDocument(Document):
     """All scores of one evaluation; never public as it is."""
 
@@ -76,6 +90,8 @@ class ScorecardDocument(Document):
     case_set_digest: str
     references_digest: str
     predictions_sha256: str
+    cases_sha256: str | None = None
+    challenge_version: str | None = None
     judging_digest: str
     scorer_version: str
     missing: str
@@ -87,6 +103,7 @@ class ScorecardDocument(Document):
     findings: tuple[FindingScores, ...]
     latency: Latency
     outcomes: dict[Outcome, int]
+    produced_by: Producer | None = None
 
 
 class Disclosure(StrEnum):
@@ -116,6 +133,7 @@ class Entry(Document):
     findings: tuple[FindingScores, ...] = ()
     submitted_at: datetime
     evaluated_at: datetime
+    predictions_sha256: str | None = Field(default=None, description="Known when the phase has closed.")
     unranked_reason: str | None = Field(default=None, description="Why an entry that has a score has no rank.")
 
 
@@ -153,6 +171,16 @@ class LeaderboardDocument(Document):
     )
     entries: tuple[Entry, ...]
     pairs: tuple[Pair, ...] = ()
+    produced_by: Producer | None = None
 
 
 FindingScores.model_rebuild()
+
+SCHEMAS: dict[str, type[Document]] = {"leaderboard": LeaderboardDocument, "scorecard": ScorecardDocument}
+"""The documents whose JSON Schema is published."""
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a stored document, by its name in `SCHEMAS`."""
+    schema = SCHEMAS[name].model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -24,6 +24,7 @@ __all__ = [
     "newest_case_set",
     "newest_version",
     "submission_times",
+    "submissions_of_vendor",
     "versions",
 ]
 
@@ -76,3 +77,13 @@ def submission_times(session: Session, *, slug: str, phase: str, vendor_code: st
         )
     )
     return list(session.exec(query.order_by(col(Submission.submitted_at))))
+
+
+def submissions_of_vendor(session: Session, *, slug: str, phase: str, vendor_code: str) -> Sequence[Submission]:
+    """Return all submissions of a vendor in a phase, whatever their state, the earliest first."""
+    query = (
+        select(Submission)
+        .join(Algorithm, col(Submission.algorithm_code) == Algorithm.code)
+        .where(Algorithm.vendor_code == vendor_code, Submission.challenge_slug == slug, Submission.phase == phase)
+    )
+    return session.exec(query.order_by(col(Submission.submitted_at), col(Submission.code))).all()

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from arena.store.documents import Estimate, ScorecardDocument
-from arena.store.session import new_code
-from arena.store.tables import Score, Scorecard
+from arena.store.session import new_code, transition
+from arena.store.tables import (
+    CaseSet,
+    ChallengeVersion,
+    Evaluation,
+    EvaluationState,
+    Score,
+    Scorecard,
+    Submission,
+)
 
 MACRO = "macro"
 ALL = "all"
@@ -75,4 +83,45 @@ def _row(card: str, finding: str, metric: str, estimate: Estimate) -> Score:
         n=estimate.n,
         n_positive=estimate.n_positive,
         reason=estimate.reason,
+    )
+
+
+def without_scorecard(
+    session: Session, slug: str, phase: str, *, judging_digest: str, scorer_version: str
+) -> list[Evaluation]:
+    """Return a phase's scored evaluations that these rules, this scorer and their set's references have not judged."""
+    judged = (
+        select(Scorecard.code)
+        .where(
+            Scorecard.evaluation_code == Evaluation.code,
+            Scorecard.judging_digest == judging_digest,
+            Scorecard.scorer_version == scorer_version,
+            Scorecard.references_digest == CaseSet.references_digest,
+        )
+        .exists()
+    )
+    query = (
+        select(Evaluation)
+        .join(Submission, col(Evaluation.submission_code) == Submission.code)
+        .join(CaseSet, col(Evaluation.case_set_digest) == CaseSet.digest)
+        .where(
+            Submission.challenge_slug == slug,
+            Evaluation.phase == phase,
+            Evaluation.state == EvaluationState.SCORED,
+            ~judged,
+        )
+        .order_by(col(Evaluation.queued_at), col(Evaluation.code))
+    )
+    return list(session.exec(query))
+
+
+def score_again(session: Session, evaluation: Evaluation, version: ChallengeVersion) -> None:
+    """Send a scored evaluation back to be scored from its stored predictions, by the rules of a version."""
+    transition(
+        session,
+        Evaluation,
+        evaluation.code,
+        expected=EvaluationState.SCORED,
+        to=EvaluationState.RECORDED,
+        challenge_version=version.digest,
     )
