@@ -12,7 +12,7 @@
     │   └── ScorerDiffers · NotReproduced · UnknownMetric · MetricFailed
     ├── NotFound                  nothing has this code, HTTP 404, exit code 5
     └── HostError                 ours: retried, never charged to a vendor, HTTP 503, exit code 6
-        └── RunnerUnavailable · StoreUnavailable · BlobCorrupt · ReferencesUnavailable
+        └── RunnerUnavailable · RunnerRefused · StoreUnavailable · BlobCorrupt · ReferencesUnavailable
             DispatcherRunning · IllegalTransition · StorageFull
 
 An algorithm's failure is not here: it is data, a `runners.values.Outcome`.
@@ -238,6 +238,12 @@ class RunnerUnavailable(HostError):
     """The container engine does not answer: {reason}. Start Docker or Podman, or set DOCKER_HOST."""
 
     code = "runner_unavailable"
+
+
+class RunnerRefused(HostError):
+    """No work is taken: {reason}. See `arena runner check`."""
+
+    code = "runner_refused"
 
 
 class StoreUnavailable(HostError):

@@ -62,6 +62,9 @@ class Settings(ReaderSettings):
     )
     runtime: str = Field(default="runc", description="OCI runtime for isolation `standard`: runc, crun, runsc, …")
     gvisor_runtime: str = Field(default="runsc", description="OCI runtime for isolation `gvisor`.")
+    base_image: str = Field(
+        default="arena-base:1", description="Image with Python, which the runner's self-test runs its canaries in."
+    )
     cgroup_parent: str | None = Field(
         default=None, description="Parent cgroup of all containers; a slice under systemd."
     )

@@ -7,13 +7,13 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import runners.execute
 from arena.blobs import BlobStore
-from arena.errors import MalformedSubmission, RunnerUnavailable
+from arena.errors import MalformedSubmission, RunnerRefused, RunnerUnavailable
 from arena.evaluation.child import ScoringChild
 from arena.evaluation.dispatch import Dispatcher, Patience
 from arena.evaluation.settle import Settler
@@ -29,12 +29,15 @@ from arena.submission.retention import (
     survey_archives,
     survey_engine,
 )
+from runners.conformance import BEHAVIOURS, Surroundings, check_all
 from runners.engine import Engine
-from runners.faults import EngineRefused, RunnerFault
+from runners.faults import EngineRefused, EngineUnavailable, RunnerFault
 from runners.images.build import build_image
 from runners.local import LocalRunner
 from runners.protocol import Observe, Runner, unobserved
+from runners.selftest import Gate, try_runtime
 from runners.shelf import Shelf
+from runners.values import Isolation
 
 
 def utc_now() -> datetime:
@@ -79,18 +82,30 @@ def runner_id(settings: Settings) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
+def runner_host(settings: Settings) -> runners.execute.Host:
+    """Return where this machine's containers run; no work is taken before a self-test has held."""
+    untried = runners.execute.Host(
+        engine=Engine(),
+        runs_root=settings.runs_root,
+        runner_id=runner_id(settings),
+        runtime=settings.runtime,
+        gvisor_runtime=settings.gvisor_runtime,
+        cgroup_parent=settings.cgroup_parent,
+    )
+    gate = Gate(untried, settings.base_image, first_cpus(settings), settings.home / "self-tests.json")
+    return replace(untried, admit=gate.check)
+
+
+def first_cpus(settings: Settings) -> tuple[int, ...]:
+    """Return the CPUs of the first slot."""
+    return tuple(sorted(os.sched_getaffinity(0))[: settings.slot_cpus])
+
+
 def local_runner(host: Host, *, doorbell: Callable[[], None], observe: Observe = unobserved) -> LocalRunner:
     """Return the runner that works beside this machine's engine."""
     settings = host.settings
     return LocalRunner(
-        runners.execute.Host(
-            engine=Engine(),
-            runs_root=settings.runs_root,
-            runner_id=runner_id(settings),
-            runtime=settings.runtime,
-            gvisor_runtime=settings.gvisor_runtime,
-            cgroup_parent=settings.cgroup_parent,
-        ),
+        runner_host(settings),
         studies=host.studies,
         images=host.images,
         results=host.results,
@@ -111,6 +126,22 @@ def require_engine() -> None:
         Engine().ping()
     except RunnerFault as error:
         raise _unavailable(error) from error
+
+
+def require_runner(settings: Settings) -> None:
+    """Make sure that a container engine answers, and that its runtime holds what it runs.
+
+    Raises:
+        RunnerUnavailable: No engine answers.
+        RunnerRefused: The engine or its runtime does not hold containers as they have to be held.
+    """
+    host = runner_host(settings)
+    try:
+        host.admit(Isolation.STANDARD)
+    except EngineUnavailable as error:
+        raise _unavailable(error) from error
+    except RunnerFault as error:
+        raise RunnerRefused(reason=str(error).removesuffix(".")) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,3 +274,67 @@ def build_algorithm(folder: Path, tag: str, *, base: str, added: Sequence[Path] 
             return build_image(Engine(), context, tag, base)
         except RunnerFault as error:
             raise _unavailable(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One thing that was tried of a runner: what it promises, whether that held, and what was seen."""
+
+    runtime: str
+    name: str
+    claim: str
+    held: bool
+    saw: str
+
+
+def check_runner(settings: Settings, runtime: str | None, *, full: bool) -> list[Checked]:
+    """Try what holds containers in on this machine: canaries, and with `full` every behaviour of `runners.conformance`.
+
+    Args:
+        settings: Whose engine, runtimes and cgroup parent are tried.
+        runtime: Only this runtime; by default that of standard isolation, and gVisor's where the engine has it.
+        full: Whether to run the conformance checks as well.
+
+    Raises:
+        RunnerUnavailable: No container engine answers.
+    """
+    host = replace(runner_host(settings), runner_id=f"{runner_id(settings)}-check")
+    try:
+        known = host.engine.describe()["Runtimes"]
+        names = [runtime] if runtime else [settings.runtime, *({settings.gvisor_runtime} & set(known))]
+        return [
+            line for name in dict.fromkeys(names) for line in _check(replace(host, runtime=name), settings, full=full)
+        ]
+    except EngineUnavailable as error:
+        raise _unavailable(error) from error
+
+
+def _check(host: runners.execute.Host, settings: Settings, *, full: bool) -> list[Checked]:
+    try:
+        verdict = try_runtime(host, Isolation.STANDARD, settings.base_image, first_cpus(settings))
+    except EngineUnavailable:
+        raise
+    except RunnerFault as error:
+        return [Checked(host.runtime, "runtime", "The engine and its runtime can hold containers.", False, str(error))]
+    lines = [Checked(host.runtime, each.name, each.claim, each.held, each.saw) for each in verdict.findings]
+    return [*lines, *_conformance(host, settings)] if full and verdict.holds else lines
+
+
+def _conformance(host: runners.execute.Host, settings: Settings) -> list[Checked]:
+    with tempfile.TemporaryDirectory(prefix="check-", dir=settings.home) as folder:
+        store = BlobStore(Path(folder) / "blobs")
+        runner = LocalRunner(
+            replace(host, admit=lambda _isolation: None), studies=store, images=store, results=store,
+            slots=settings.slots, cpus_per_slot=settings.slot_cpus,
+        )  # fmt: skip
+        around = Surroundings(
+            runner, host.engine, settings.base_image, store.put, lambda ref: store.get(ref.sha256), store.get_named
+        )
+        try:
+            found = check_all(around, BEHAVIOURS)
+        finally:
+            runner.close()
+    said = {probe: "; ".join(complaints) or "as claimed" for probe, complaints in found.items()}
+    return [
+        Checked(host.runtime, each.probe, each.claim, not found[each.probe], said[each.probe]) for each in BEHAVIOURS
+    ]

@@ -12,7 +12,7 @@ from arena.errors import HostError
 from arena.schedule import Clockwork, advance
 from arena.store import boards, queue
 from arena.store.lock import only_dispatcher
-from arena.wiring import Host, Machinery, local_runner, machinery, require_engine, sweep_images, utc_now
+from arena.wiring import Host, Machinery, local_runner, machinery, require_runner, sweep_images, utc_now
 from runners.protocol import Observe, unobserved
 
 log = logging.getLogger(__name__)
@@ -61,8 +61,9 @@ class Worker:
 
         Raises:
             RunnerUnavailable: No container engine answers.
+        RunnerRefused: Its runtime does not hold containers.
         """
-        require_engine()
+        require_runner(self._host.settings)
         with only_dispatcher(self._host.store, self._host.settings.home):
             try:
                 self._begin()

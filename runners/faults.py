@@ -33,7 +33,8 @@ class EngineRefused(RunnerFault):
 
     def __init__(self, action: str, status: int | None, explanation: str) -> None:
         """Say what was asked and what the engine answered."""
-        super().__init__(f"The container engine refused to {action} ({status}): {explanation}")
+        with_status = "" if status is None else f" ({status})"
+        super().__init__(f"The container engine refused to {action}{with_status}: {explanation}")
         self.status = status
         self.explanation = explanation
 

@@ -71,6 +71,20 @@ class Window:
         except (ProcessLookupError, IndexError, KeyError):  # files that are cut short: it ended while it was read
             return _unseen(ENDED)
 
+    def cpu_seconds(self, pid: int, container: str) -> float | None:
+        """Return the CPU time that a container's control group has used; None where the group cannot be seen."""
+        for line in (_text(self.proc / str(pid) / "cgroup") or "").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if container in path and "cpuacct" in controllers.split(","):
+                used = _number(_text(self.groups / "cpuacct" / path.lstrip("/") / "cpuacct.usage"))
+                return None if used is None else used / _NANO
+            if container in path and not controllers:
+                stat = _text(self.groups / path.lstrip("/") / "cpu.stat") or ""
+                fields = dict(entry.split() for entry in stat.splitlines())
+                if "usage_usec" in fields:
+                    return int(fields["usage_usec"]) / 1_000_000
+        return None
+
     def _limits(self, membership: str, container: str) -> dict[str, Any]:
         """Read the limits of the container's own groups, of either version; a group that is not its own counts not."""
         paths: dict[str, str] = {}

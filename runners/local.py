@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from runners.execute import Host, execute_attempt, reap
 from runners.faults import AttemptCancelled, RunnerFault
 from runners.protocol import BlobSource, Observe, ResultSink, Slot
-from runners.serve import Canceller
-from runners.values import AttemptId, AttemptSpec, Receipt, Status
+from runners.shard import Canceller
+from runners.values import AttemptId, AttemptSpec, Isolation, Receipt, Status
 
 _log = logging.getLogger(__name__)
 _CLOSE_SECONDS = 120.0
@@ -164,12 +164,13 @@ class LocalRunner:
         return Status.RUNNING if attempt.started else Status.PENDING
 
     def _engine_is_well(self) -> bool:
-        """Whether the engine answers and nothing is left over; what is left over is removed on the way."""
+        """Whether the engine answers and holds what it runs; what is left over is removed on the way."""
         try:
             if self._leftovers:
                 self.reap()
             else:
                 self._host.engine.ping()
+            self._host.admit(Isolation.STANDARD)
         except RunnerFault as fault:
             _log.warning("No work is taken: %s", str(fault))
             return False

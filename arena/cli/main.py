@@ -46,6 +46,7 @@ _COMMANDS = {
     "recompute": "arena.cli.recompute:recompute",
     "serve": "arena.cli.serve:serve",
     "worker": "arena.cli.evaluate:work",
+    "runner": "arena.cli.runner:app",
     "images": "arena.cli.images:images",
     "demo": "arena.cli.demo:demo",
 }
