@@ -33,7 +33,12 @@ def test_at_a_limit_the_count_or_a_more_extreme_one_has_chance_one_in_twenty(cou
 
 def test_newcombe_s_published_exact_limits_are_met() -> None:
     # Newcombe 1998, Statistics in Medicine 17:857–872, table I, Clopper–Pearson.
-    for x, n, low, high in ((81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0, 0.1684), (1, 29, 0.0009, 0.1776)):
+    for x, n, low, high in (
+        (81, 263, 0.2527, 0.3676),
+        (15, 148, 0.0578, 0.1617),
+        (0, 20, 0, 0.1684),
+        (1, 29, 0.0009, 0.1776),
+    ):
         assert (lower_limit(x, n, 0.975), upper_limit(x, n, 0.975)) == pytest.approx((low, high), abs=5e-5)
 
 

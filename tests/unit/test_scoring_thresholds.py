@@ -76,7 +76,9 @@ def test_a_missing_answer_at_the_place_leaves_no_threshold() -> None:
     levels, positive, patients = alone(np.arange(100, 159))
     levels[7] = -1
     assert set_threshold(levels, positive, patients, floor=0.95).reason is Reason.MISSING_ANSWERS
-    assert set_threshold(levels, ~positive, patients, floor=0.95, kind=Floor.SPECIFICITY).reason is Reason.MISSING_ANSWERS
+    assert (
+        set_threshold(levels, ~positive, patients, floor=0.95, kind=Floor.SPECIFICITY).reason is Reason.MISSING_ANSWERS
+    )
     longer = set_threshold(*alone(np.r_[levels, np.arange(1000, 1060)]), floor=0.95)
     assert longer.order == 2
     assert longer.level == 100
