@@ -34,6 +34,11 @@ _PATH_BYTES = 4_000
 _NAME_BYTES = 255
 _WHITEOUT, _OPAQUE = b".wh.", b".wh..wh..opq"
 _SETUID = 0o6000
+_ATTRIBUTE_BYTES = 2_048
+_CAPABILITY = b"security.capability"
+_USER = b"user."
+# The kernel's vfs_cap_data of revisions 2 and 3: the revision in the highest byte, and the size that goes with it.
+_CAPABILITY_BYTES = {b"\x02": 20, b"\x03": 24}
 _SHOWN = frozenset(range(0x21, 0x7F)) - frozenset(b'"<>&`\\')
 _SHOWN_BYTES = 80
 # Linux's documented numbers; engines put their own /dev over these, and bases made by debootstrap have them.
@@ -137,7 +142,7 @@ class LayerCheck:
         if parts[-1].startswith(_WHITEOUT):
             gone = parts[:-1] if parts[-1] == _OPAQUE else [*parts[:-1], parts[-1].removeprefix(_WHITEOUT)]
             self._linked.discard(hash(b"/".join(gone)))
-        if member.kind == FILE and (member.mode & _SETUID or b"security.capability" in member.attributes):
+        if member.kind == FILE and (member.mode & _SETUID or any(name == _CAPABILITY for name, _ in member.attributes)):
             self.privileged += 1
 
     def _behind(self, parts: list[bytes], kinds: dict[int, bytes]) -> str | None:
@@ -174,8 +179,8 @@ def _plain(name: bytes) -> bytes | None:
 
 def _special(member: Member, path: bytes, parts: list[bytes]) -> str | None:
     fault = None
-    if any(attribute.startswith(b"trusted.") for attribute in member.attributes):
-        fault = "has attributes of the namespace trusted, which steer the engine's own file system"
+    if not _are_plain(member.attributes):
+        fault = "has extended attributes other than capabilities and short ones of its own"
     elif not parts and member.kind != FOLDER:
         fault = "would replace the root"
     elif parts and _is_odd_whiteout(member, parts[-1]):
@@ -188,6 +193,22 @@ def _special(member: Member, path: bytes, parts: list[bytes]) -> str | None:
     ):
         fault = f"is a device ({member.device[0]}, {member.device[1]})"
     return fault
+
+
+def _are_plain(attributes: tuple[tuple[bytes, bytes], ...]) -> bool:
+    """Whether every engine can set these: one that the kernel refuses would keep the image from being loaded.
+
+    Those of the namespace `trusted` steer the engine's own overlay file system.
+    """
+    if sum(len(name) + len(value) for name, value in attributes) > _ATTRIBUTE_BYTES:
+        return False
+    for name, value in attributes:
+        if name == _CAPABILITY:
+            if _CAPABILITY_BYTES.get(value[3:4]) != len(value) or value[1:3] != b"\0\0" or value[0] > 1:
+                return False
+        elif name != b"security.selinux" and not (name.startswith(_USER) and len(_USER) < len(name) < _NAME_BYTES):
+            return False
+    return True
 
 
 def _is_odd_whiteout(member: Member, name: bytes) -> bool:

@@ -7,6 +7,7 @@ The format: POSIX.1-2001 pax, ustar, and GNU's long names and large numbers, as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -25,7 +26,11 @@ _POSIX, _GNU = b"ustar\x0000", b"ustar  \0"
 _LARGEST_ID = 2**31
 _LARGEST_SIZE = 2**63
 _MOST_DIGITS = 19
+_NUMBERS = ((100, 108), (108, 116), (116, 124), (329, 337), (337, 345))
+"""Where mode, owner, group and a device's two numbers stand."""
 _XATTR = b"SCHILY.xattr."
+_NAMES = (b"path", b"linkpath", b"uname", b"gname")
+_TIME = re.compile(rb"-?[0-9]{1,12}(\.[0-9]{0,12})?")
 _MIXED = "two kinds of long names meet in one header"
 
 
@@ -43,7 +48,7 @@ class Member:
     size: int
     mode: int
     device: tuple[int, int]
-    attributes: tuple[bytes, ...]
+    attributes: tuple[tuple[bytes, bytes], ...]
 
 
 class Feed:
@@ -94,7 +99,7 @@ class _Extended:
     name: bytes | None = None
     link: bytes | None = None
     size: int | None = None
-    attributes: list[bytes] = field(default_factory=list)
+    attributes: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
 def members(feed: Feed) -> Iterator[Member]:
@@ -109,7 +114,7 @@ def members(feed: Feed) -> Iterator[Member]:
             _odd("it ends in the middle of a header")
         if header == _ZEROS:
             break
-        _check_sum(header)
+        _check_header(header)
         kind = header[156:157]
         size = _number(header[124:136])
         if kind in _EXTENSIONS:
@@ -131,7 +136,8 @@ def _odd(reason: str) -> NoReturn:
     raise OddTarError(reason)
 
 
-def _check_sum(header: bytes) -> None:
+def _check_header(header: bytes) -> None:
+    """Make sure of a header's checksum, format and numbers, also of those that do not matter here."""
     claimed = _number(header[148:156])
     if claimed != sum(header) - sum(header[148:156]) + 8 * ord(" "):
         _odd("a header's checksum is wrong")
@@ -139,6 +145,11 @@ def _check_sum(header: bytes) -> None:
         _odd("a header is of no known format")
     if header[257:265] == _POSIX and header[508:512] == b"tar\0":
         _odd("a header is of a format that not every reader knows")
+    numbers = [_number(header[start:end]) for start, end in _NUMBERS]
+    if not header[136] & 0x80:  # a time before 1970 is written as a negative number
+        _number(header[136:148])
+    if max(numbers) >= _LARGEST_ID:
+        _odd("a number in a header is too large")
 
 
 def _number(text: bytes) -> int:
@@ -187,13 +198,17 @@ def _read_pax(extended: _Extended, content: bytes) -> None:
     if any(key.startswith((b"GNU.sparse.", b"SUN.holesdata")) for key in records):
         _odd("it holds a sparse file")
     extended.name, extended.link = (records.get(key) for key in (b"path", b"linkpath"))
-    if any(name is not None and (not name or b"\0" in name) for name in (extended.name, extended.link)):
+    if b"" in {extended.name, extended.link} or any(b"\0" in records.get(key, b"") for key in _NAMES):
         _odd("a name in an extended header is empty, or has a NUL")
+    if not all(_TIME.fullmatch(records.get(key, b"0")) for key in (b"mtime", b"atime", b"ctime")):
+        _odd("a time in an extended header is none")
     if b"size" in records:
         extended.size = _decimal(records[b"size"])
     if any(_decimal(records.get(key, b"0")) >= _LARGEST_ID for key in (b"uid", b"gid")):
         _odd("an owner's number is too large")
-    extended.attributes = [key.removeprefix(_XATTR) for key in records if key.startswith(_XATTR)]
+    extended.attributes = [
+        (key.removeprefix(_XATTR), value) for key, value in records.items() if key.startswith(_XATTR)
+    ]
 
 
 def _decimal(value: bytes) -> int:
@@ -233,9 +248,9 @@ def _member(header: bytes, kind: bytes, size: int, extended: _Extended) -> Membe
         _odd("a file has the name of a folder")
     if kind != FILE and size:
         _odd("a member that is no file has a size")
-    if size >= _LARGEST_SIZE or max(_number(header[108:116]), _number(header[116:124])) >= _LARGEST_ID:
+    if size >= _LARGEST_SIZE:
         _odd("a number in a header is too large")
-    device = (_number(header[329:337]), _number(header[337:345])) if kind in {CHARACTER, BLOCK_DEVICE} else (0, 0)
+    device = (_number(header[329:337]), _number(header[337:345]))
     return Member(name, kind, link, size, _number(header[100:108]), device, tuple(extended.attributes))
 
 
