@@ -300,6 +300,7 @@ def _entry(candidate: Candidate, ranked: Ranked, *, finest: bool, in_family: boo
         latency=card.latency if finest else _two_digits(card.latency),
         outcomes=card.outcomes,
         findings=card.findings if finest else (),
+        metrics=card.metrics if finest else (),
         submitted_at=scored.submission.submitted_at,
         evaluated_at=scored.evaluation.ended_at or scored.scorecard.created_at,
         predictions_sha256=card.predictions_sha256 if finest else None,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import combinations
 
 from arena.challenge.bundle import LANGUAGES, Bundle
+from arena.challenge.own_metrics import installed_metrics
 from arena.challenge.phases import PhaseState, phase_status
 from arena.challenge.schema import Declaration, Phase, Show
 from arena.scoring.missing import MissingPolicy
@@ -54,6 +55,7 @@ def lint(bundle: Bundle, now: datetime, imported: Mapping[str, CaseSet]) -> list
     found = [
         *_texts(bundle),
         *_findings(declaration),
+        *_metrics(declaration),
         *_windows(declaration, now),
         *_quotas(declaration),
         *_sets(declaration, imported),
@@ -76,6 +78,14 @@ def _findings(declaration: Declaration) -> Iterator[Weakness]:
         if finding.threshold in {0.0, 1.0}:
             text = f"at threshold {finding.threshold:g} every answer, or hardly one, is positive: no operating point"
             yield Weakness(Severity.WEAK, f"findings.{finding.code}.threshold", text)
+
+
+def _metrics(declaration: Declaration) -> Iterator[Weakness]:
+    known = installed_metrics()
+    for metric in declaration.metrics:
+        if metric.name not in known:
+            text = f"it is not installed here (installed: {', '.join(known) or 'none'}); no evaluation could be scored"
+            yield Weakness(Severity.BLOCKING, f"metrics.{metric.name}", text)
 
 
 def _windows(declaration: Declaration, now: datetime) -> Iterator[Weakness]:
@@ -114,6 +124,9 @@ def _quotas(declaration: Declaration) -> Iterator[Weakness]:
         if phase.quota.total > MAX_TOTAL:
             text = f"{phase.quota.total} scores can teach a vendor the hidden labels; up to {MAX_TOTAL} are advised"
             yield Weakness(Severity.WEAK, f"{where}.quota.total", text)
+        if not phase.feedback.ladder:
+            text = "each better score is shown, however little it is better: vendors learn more of the hidden labels"
+            yield Weakness(Severity.WEAK, f"{where}.feedback.ladder", text)
         if phase.show is Show.OPEN:
             text = "curves are public while the phase is open, and each step of a curve is one hidden case"
             yield Weakness(Severity.WEAK, f"{where}.show", text)

@@ -17,6 +17,7 @@ from arena.blobs import BlobStore
 from arena.challenge.schema import Declaration
 from arena.errors import BlobCorrupt, ReferencesUnavailable, ScoringRefused
 from arena.evaluation.answers import LEVELS
+from arena.evaluation.metrics import measure_all
 from arena.evaluation.producer import producer
 from arena.evaluation.record import JudgedCase, Record, ShardLines, read_shard, read_table, timed_out, write_record
 from arena.scoring import estimates
@@ -24,6 +25,7 @@ from arena.scoring.evaluate import EvaluationScores, FindingScores
 from arena.scoring.evaluate import score_evaluation as compute_scores
 from arena.scoring.inputs import ScoringInputs
 from arena.scoring.levels import MISSING_LEVEL, patient_codes
+from arena.scoring.resampling import resample_seed
 from arena.store import documents
 from arena.vault.references import References, read_references
 from runners.values import Outcome
@@ -75,6 +77,7 @@ def score_evaluation(job: ScoreJob) -> bytes:
     """Return the scorecard's document as JSON bytes; equal jobs give equal bytes.
 
     Raises:
+        UnknownMetric: The challenge declares a metric that is not installed in that version.
         ScoringRefused: A case was not run, or the record's cases are not the references'.
         BlobCorrupt: A stored file is missing or damaged.
     """
@@ -95,7 +98,8 @@ def score_evaluation(job: ScoreJob) -> bytes:
         outcomes,
         tuple(cases["latency_seconds"].to_pylist()),
     )
-    return _document(job, compute_scores(inputs)).model_dump_json(indent=1).encode()
+    own = measure_all(declaration.metrics, inputs, resample_seed(job.case_set_digest, job.judging_digest))
+    return _document(job, compute_scores(inputs), own).model_dump_json(indent=1).encode()
 
 
 def load_references(root: str, sha256: str, declaration: Declaration) -> References:
@@ -147,7 +151,9 @@ def _levels(
     return levels
 
 
-def _document(job: ScoreJob, scores: EvaluationScores) -> documents.ScorecardDocument:
+def _document(
+    job: ScoreJob, scores: EvaluationScores, own: tuple[documents.OwnMetric, ...]
+) -> documents.ScorecardDocument:
     return documents.ScorecardDocument(
         evaluation=job.evaluation,
         challenge=job.challenge,
@@ -170,6 +176,7 @@ def _document(job: ScoreJob, scores: EvaluationScores) -> documents.ScorecardDoc
             median_seconds=scores.latency.median_seconds, p95_seconds=scores.latency.p95_seconds, n=scores.latency.n
         ),
         outcomes={outcome: count for outcome, count in scores.outcomes.items() if count},
+        metrics=own,
         produced_by=producer(),
     )
 

@@ -67,6 +67,26 @@ class Latency(Document):
     n: int
 
 
+class OwnMetric(Document):
+    """A metric of the organiser's own; it ranks nothing. `value` is None with a `reason` where there is none.
+
+    `least` and `greatest` bound its range; None where it has no bound. `low` and `high` are quantiles over `resamples`
+    resampled patients, absent where the metric is not one to be resampled.
+    """
+
+    name: str
+    version: str
+    direction: str | None = None
+    least: float | None = None
+    greatest: float | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    resamples: int | None = None
+    n: int
+    reason: str | None = None
+
+
 class Producer(Document):
     """With what a document was computed; where it is equal, computing again gives the same bytes."""
 
@@ -103,6 +123,7 @@ class ScorecardDocument(Document):
     findings: tuple[FindingScores, ...]
     latency: Latency
     outcomes: dict[Outcome, int]
+    metrics: tuple[OwnMetric, ...] = ()
     produced_by: Producer | None = None
 
 
@@ -131,6 +152,7 @@ class Entry(Document):
     latency: Latency
     outcomes: dict[Outcome, int]
     findings: tuple[FindingScores, ...] = ()
+    metrics: tuple[OwnMetric, ...] = Field(default=(), description="The organiser's own; none while the phase is open.")
     submitted_at: datetime
     evaluated_at: datetime
     predictions_sha256: str | None = Field(default=None, description="Known when the phase has closed.")

@@ -58,6 +58,18 @@ def _rows(document: ScorecardDocument, card: str) -> Iterator[Score]:
     for scores in document.findings:
         for metric in ("auc", "auc_half", "auc_exclude_case", "sensitivity", "specificity", "ppv", "npv", "brier"):
             yield _row(card, scores.finding, metric, getattr(scores, metric))
+    for own in document.metrics:
+        yield Score(
+            scorecard_code=card,
+            finding=MACRO,
+            subgroup=ALL,
+            metric=f"own_{own.name}",
+            value=own.value,
+            low=own.low,
+            high=own.high,
+            n=own.n,
+            reason=own.reason,
+        )
     for metric in ("median_seconds", "p95_seconds"):
         value = getattr(document.latency, metric)
         yield Score(
