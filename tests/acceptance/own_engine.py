@@ -21,7 +21,9 @@ _PATIENCE_SECONDS = 60
 class OwnEngine:
     """A dockerd with its own data, sockets and containerd, without a bridge and without touching the firewall."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        """Name its folder; `options` are added to the daemon's own."""
+        self._options = options
         self.folder = Path(tempfile.mkdtemp(prefix="arena-engine-"))
         self.address = f"unix://{self.folder}/docker.sock"
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,6 +42,7 @@ class OwnEngine:
                     f"--pidfile={self.folder}/pid",
                     "--bridge=none",
                     "--iptables=false",
+                    *self._options,
                 ],
                 stdout=log,
                 stderr=log,

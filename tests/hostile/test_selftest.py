@@ -1,0 +1,158 @@
+"""The self-test: it passes what holds, finds what drops limits, and without it no work is taken."""
+
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from arena.cli.main import app
+from arena.errors import RunnerRefused
+from arena.settings import Settings
+from arena.wiring import open_host, require_runner
+from runners import selftest
+from runners.engine import Engine
+from runners.execute import Host
+from runners.faults import EngineRefused, SandboxRefused
+from runners.kernel import Window
+from runners.selftest import Gate, try_runtime
+from runners.values import Isolation
+from tests.acceptance.own_engine import OwnEngine
+from tests.hostile.surroundings import BASE_IMAGE
+
+pytestmark = pytest.mark.engine
+
+TRIED = ["kernel", "cpu", "network", "disk", "privileges", "fork bomb", "memory bomb"]
+
+
+@pytest.fixture(scope="module")
+def lax_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine with a gVisor that leaves control groups alone, by a name and a program that do not tell."""
+    runsc = shutil.which("runsc")
+    assert runsc, "runsc is missing; scripts/ensure_gvisor.sh installs it"
+    folder = tmp_path_factory.mktemp("lax")
+    program = folder / "runsc-quiet"
+    program.write_text(f'#!/bin/sh\nexec {runsc} --network=none --ignore-cgroups "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    own = OwnEngine("--add-runtime", f"runsc-quiet={program}")
+    try:
+        own.start()
+        with closing(own.engine()) as engine:
+            Engine().export(BASE_IMAGE, folder / "base.tar")
+            facts = Engine().image(BASE_IMAGE)
+            assert facts is not None
+            engine.ensure_image(facts.image_id, folder / "base.tar")
+            yield engine
+    finally:
+        own.stop()
+
+
+def base_id() -> str:
+    facts = Engine().image(BASE_IMAGE)
+    assert facts is not None
+    return facts.image_id
+
+
+@pytest.mark.parametrize("runtime", ["runc", "runsc"])
+def test_a_runtime_that_holds_its_containers_passes(tmp_path: Path, runtime: str) -> None:
+    host = Host(Engine(), tmp_path / "runs", "test-selftest", runtime=runtime)
+    verdict = try_runtime(host, Isolation.STANDARD, BASE_IMAGE, (0,))
+    assert [finding.name for finding in verdict.findings] == TRIED
+    assert verdict.holds, verdict.reason()
+    assert not host.engine.containers_of("test-selftest-canary")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_the_kernel_gives_away_a_runtime_that_drops_limits(tmp_path: Path, lax_engine: Engine) -> None:
+    host = Host(lax_engine, tmp_path / "runs", "test-selftest", runtime="runsc-quiet")
+    verdict = try_runtime(host, Isolation.STANDARD, base_id(), (0,))
+    assert not verdict.holds
+    assert "cgroup" in verdict.reason()
+
+
+def test_canaries_give_it_away_where_the_kernel_cannot_be_seen(
+    tmp_path: Path, lax_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selftest, "_BEYOND_CHILDREN", -1000)  # the memory canary is enough, and sooner done
+    host = Host(lax_engine, tmp_path / "runs", "test-selftest", runtime="runsc-quiet")
+    verdict = try_runtime(host, Isolation.STANDARD, base_id(), (0,), window=Window(tmp_path, tmp_path))
+    found = {finding.name: finding for finding in verdict.findings}
+    assert not found["memory bomb"].held
+    assert found["memory bomb"].saw == "256 MiB were used"
+
+
+def test_a_runtime_that_is_registered_without_limits_is_refused_by_its_arguments(tmp_path: Path) -> None:
+    class Telling(Engine):
+        def describe(self) -> dict[str, object]:
+            known = super().describe()
+            lax = {"path": "/usr/bin/runsc", "arguments": ["--ignore-cgroups"]}
+            return {**known, "Runtimes": {**known["Runtimes"], "lax": lax}}
+
+    with pytest.raises(EngineRefused, match="ignore-cgroups"):
+        try_runtime(Host(Telling(), tmp_path, "test-selftest", runtime="lax"), Isolation.STANDARD, BASE_IMAGE, (0,))
+
+
+def test_what_held_is_remembered_for_a_day_and_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+    real = try_runtime
+
+    def counted(host: Host, *given: object) -> selftest.Verdict:
+        tries.append(host.runtime)
+        return real(host, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(selftest, "try_runtime", counted)
+    now = [1_000_000.0]
+    host = Host(Engine(), tmp_path / "runs", "test-selftest")
+
+    def check() -> int:
+        Gate(host, BASE_IMAGE, (0,), tmp_path / "kept.json", lambda: now[0]).check(Isolation.STANDARD)
+        return len(tries)
+
+    assert [check(), check()] == [1, 1]
+    now[0] += 86_401
+    assert check() == 2
+    host = replace(host, cgroup_parent="/another")
+    assert check() == 3, "another policy is another sandbox"
+    (tmp_path / "kept.json").write_text("not JSON")
+    assert check() == 4
+
+
+def test_without_a_base_image_no_work_is_taken_and_the_reason_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path))
+    monkeypatch.setenv("ARENA_BASE_IMAGE", "arena-no-such-image:1")
+    with pytest.raises(RunnerRefused, match="arena-no-such-image:1"):
+        require_runner(Settings())
+
+
+def test_an_unfit_runtime_leaves_the_runner_without_slots(tmp_path: Path) -> None:
+    from runners.local import LocalRunner  # noqa: PLC0415
+
+    def refuse(_isolation: Isolation) -> None:
+        raise SandboxRefused("the memory bomb was not stopped")
+
+    state = open_host(Settings(home=tmp_path))
+    runner = LocalRunner(
+        Host(Engine(), tmp_path / "runs", "test-selftest", admit=refuse),
+        studies=state.studies, images=state.images, results=state.results,
+    )  # fmt: skip
+    assert runner.slots() == []
+    runner.close()
+
+
+def test_the_command_exits_with_6_where_something_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARENA_HOME", str(tmp_path))
+    monkeypatch.setenv("ARENA_BASE_IMAGE", os.environ.get("ARENA_BASE_IMAGE", BASE_IMAGE))
+    opened = CliRunner().invoke(app, ["runner", "check", "--runtime", "no-such-runtime", "--json"])
+    assert opened.exit_code == 6
+    assert [line["held"] for line in json.loads(opened.stdout)] == [False]
+    held = CliRunner().invoke(app, ["runner", "check", "--runtime", "runc", "--json"])
+    assert held.exit_code == 0, held.stdout
+    assert [line["name"] for line in json.loads(held.stdout)] == TRIED
