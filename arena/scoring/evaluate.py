@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arena.scoring import SCORER_VERSION
 from arena.scoring.brier import brier_score
 from arena.scoring.estimates import Estimate, Method, Reason, absent
 from arena.scoring.influence import (
+    Cases,
     Column,
     ColumnAuc,
     Influence,
@@ -21,7 +25,7 @@ from arena.scoring.influence import (
     patient_influence,
     sum_of_squares,
 )
-from arena.scoring.inputs import UNKNOWN, FindingCases, ScoringInputs, split_findings
+from arena.scoring.inputs import FindingCases, References, ScoringInputs, finding_cases, references_of, split_findings
 from arena.scoring.intervals import auc_estimate
 from arena.scoring.latency import LatencyScores, latency_scores
 from arena.scoring.missing import MissingPolicy
@@ -76,12 +80,12 @@ class EvaluationScores:
 
 
 @dataclass(frozen=True, slots=True)
-class _PolicyScores:
-    """AUCs under one policy; `columns` None where the entry failed as a whole."""
+class AucScores:
+    """The AUC of each finding and their mean under one policy; `failed` where the entry failed as a whole."""
 
-    columns: tuple[Column, ...] | None
     aucs: tuple[Estimate, ...]
     macro: Estimate
+    failed: bool = False
 
 
 def score_evaluation(inputs: ScoringInputs) -> EvaluationScores:
@@ -89,15 +93,17 @@ def score_evaluation(inputs: ScoringInputs) -> EvaluationScores:
 
     Deterministic: equal inputs give equal bits, whatever the number of threads.
     """
-    parts = split_findings(inputs)
-    worst = _score_policy(inputs, parts, MissingPolicy.WORST)
+    references = references_of(inputs)
+    parts = finding_cases(references, inputs.findings, inputs.thresholds, inputs.levels)
+    counted = {policy: _macro_cases(references, inputs.levels, policy) for policy in MissingPolicy}
+    worst = auc_scores(parts, MissingPolicy.WORST, n_macro=counted[MissingPolicy.WORST])
     half = excluded = worst
     if any(part.n_missing for part in parts):
-        half = _score_policy(inputs, parts, MissingPolicy.HALF)
-        excluded = _score_policy(inputs, parts, MissingPolicy.EXCLUDE_CASE)
+        half = auc_scores(parts, MissingPolicy.HALF, n_macro=counted[MissingPolicy.HALF])
+        excluded = auc_scores(parts, MissingPolicy.EXCLUDE_CASE, n_macro=counted[MissingPolicy.EXCLUDE_CASE])
     declared = {MissingPolicy.WORST: worst, MissingPolicy.HALF: half, MissingPolicy.EXCLUDE_CASE: excluded}.get(
         inputs.missing
-    ) or _score_policy(inputs, parts, inputs.missing)
+    ) or auc_scores(parts, inputs.missing, n_macro=counted[inputs.missing])
     outcomes = Counter(inputs.outcomes)
     answered = zip(inputs.outcomes, inputs.latency_seconds, strict=True)
     return EvaluationScores(
@@ -113,7 +119,7 @@ def score_evaluation(inputs: ScoringInputs) -> EvaluationScores:
         findings=tuple(
             _finding_scores(
                 part,
-                declared.columns[index] if declared.columns is not None else None,
+                None if declared.failed or not part.in_macro else part.column(inputs.missing),
                 auc=declared.aucs[index],
                 others=(worst.aucs[index], half.aucs[index], excluded.aucs[index]),
             )
@@ -156,16 +162,30 @@ def _mean(aucs: list[ColumnAuc]) -> Fraction:
     return sum((auc.auc.exact for auc in aucs), Fraction(0)) / len(aucs)
 
 
-def _score_policy(inputs: ScoringInputs, parts: tuple[FindingCases, ...], policy: MissingPolicy) -> _PolicyScores:
-    method = Method.AUC_LOGIT_T
-    columns = [column for part in parts if (column := part.column(policy)) is not None]
-    if len(columns) < len(parts):
-        reason = Reason.MISSING_ANSWERS
-        aucs = tuple(_absent_auc(part, reason if part.in_macro else Reason.TOO_FEW_PATIENTS) for part in parts)
-        return _PolicyScores(None, aucs, absent(reason, n=_macro_cases(inputs, parts, policy), method=method))
-    scored = [column_auc(column) if part.in_macro else None for part, column in zip(parts, columns, strict=True)]
-    aucs = tuple(_finding_auc(*of) for of in zip(parts, columns, scored, strict=True))
-    return _PolicyScores(tuple(columns), aucs, _macro(inputs, parts, policy, columns, scored))
+def auc_scores(parts: Sequence[FindingCases], policy: MissingPolicy, *, n_macro: int) -> AucScores:
+    """Return the AUC of each finding and the macro AUC, with their intervals.
+
+    One finding at a time: nothing of a finding but its patients' influence is kept, which is added to the macro's.
+
+    Args:
+        parts: From `inputs.split_findings`.
+        policy: What a missing answer counts as.
+        n_macro: Cases that enter the macro AUC, for display.
+    """
+    if policy is MissingPolicy.FAIL_ENTRY and any(part.n_missing for part in parts):
+        return _failed(parts, n_macro)
+    macro = _Macro()
+    aucs: list[Estimate] = []
+    for part in parts:
+        column = part.column(policy) if part.in_macro else None
+        aucs.append(_absent_auc(part, Reason.TOO_FEW_PATIENTS) if column is None else _finding_auc(column, macro))
+    return AucScores(tuple(aucs), macro.estimate(n_macro))
+
+
+def _failed(parts: Sequence[FindingCases], n_macro: int) -> AucScores:
+    reason = Reason.MISSING_ANSWERS
+    aucs = tuple(_absent_auc(part, reason if part.in_macro else Reason.TOO_FEW_PATIENTS) for part in parts)
+    return AucScores(aucs, absent(reason, n=n_macro, method=Method.AUC_LOGIT_T), failed=True)
 
 
 def _absent_auc(part: FindingCases, reason: Reason) -> Estimate:
@@ -173,16 +193,56 @@ def _absent_auc(part: FindingCases, reason: Reason) -> Estimate:
     return absent(reason, n=part.cases.n, n_positive=positives, method=Method.AUC_LOGIT_T)
 
 
-def _finding_auc(part: FindingCases, column: Column, scored: ColumnAuc | None) -> Estimate:
-    n, positives = column.cases.n, column.counts.positives
-    if not part.in_macro:
-        return _absent_auc(part, Reason.TOO_FEW_PATIENTS)
+class _Macro:
+    """Gathers the findings that are averaged: their AUCs, and the influence of patients on their sum."""
+
+    def __init__(self) -> None:
+        self._aucs: list[ColumnAuc] = []
+        self._cases: list[Cases] = []
+        self._influence: NDArray[np.float64] | None = None
+
+    def add(self, column: Column, scored: ColumnAuc | None, influence: NDArray[np.float64] | None) -> None:
+        """Add one finding, in the declared order; its AUC or its influence may be undefined."""
+        self._cases.append(column.cases)
+        if scored is not None:
+            self._aucs.append(scored)
+        if influence is not None:
+            if self._influence is None:
+                self._influence = np.zeros(column.cases.n_patients)
+            self._influence += influence
+
+    def estimate(self, n: int) -> Estimate:
+        """Average the AUCs, with the variance of their sum over patients; `n` is the number of cases shown."""
+        if not self._cases:
+            return absent(Reason.NO_MACRO_FINDING, n=n, method=Method.AUC_LOGIT_T)
+        if len(self._aucs) < len(self._cases):
+            return absent(Reason.FINDING_UNDEFINED, n=n, method=Method.AUC_LOGIT_T)
+        variance = None
+        if self._influence is not None and all(auc.table is not None for auc in self._aucs):
+            variance = sum_of_squares(self._influence / len(self._cases))
+        return auc_estimate(
+            _mean(self._aucs),
+            variance,
+            patients_positive=min(cases.patients_positive for cases in self._cases),
+            patients_negative=min(cases.patients_negative for cases in self._cases),
+            n=n,
+            n_positive=None,
+        )
+
+
+def _finding_auc(column: Column, macro: _Macro) -> Estimate:
+    """Return a finding's AUC and add the finding to the macro."""
+    n, positives, scored = column.cases.n, column.counts.positives, column_auc(column)
+    influence = None
+    if scored is not None and scored.table is not None:
+        influence = patient_influence(column, scored.table)
+    macro.add(column, scored, influence)
     if scored is None:
         reason = Reason.NO_POSITIVE if positives == 0 else Reason.NO_NEGATIVE
         return absent(reason, n=n, n_positive=positives, method=Method.AUC_LOGIT_T)
     return auc_estimate(
         scored.auc.exact,
-        None if scored.table is None else column_variance(column, scored.table),
+        None if scored.table is None or influence is None else column_variance(column, scored.table, influence),
         patients_positive=column.cases.patients_positive,
         patients_negative=column.cases.patients_negative,
         n=n,
@@ -190,38 +250,11 @@ def _finding_auc(part: FindingCases, column: Column, scored: ColumnAuc | None) -
     )
 
 
-def _macro(
-    inputs: ScoringInputs,
-    parts: tuple[FindingCases, ...],
-    policy: MissingPolicy,
-    columns: list[Column],
-    scored: list[ColumnAuc | None],
-) -> Estimate:
-    """Average the AUCs of the findings that enough patients hold, with the variance of their sum over patients."""
-    n, method = _macro_cases(inputs, parts, policy), Method.AUC_LOGIT_T
-    chosen = [column for part, column in zip(parts, columns, strict=True) if part.in_macro]
-    if not chosen:
-        return absent(Reason.NO_MACRO_FINDING, n=n, method=method)
-    aucs = [auc for auc in scored if auc is not None]
-    if len(aucs) < len(chosen):
-        return absent(Reason.FINDING_UNDEFINED, n=n, method=method)
-    tables = [auc.table for auc in aucs if auc.table is not None]
-    return auc_estimate(
-        _mean(aucs),
-        sum_of_squares(mean_influence(chosen, tables)) if len(tables) == len(chosen) else None,
-        patients_positive=min(column.cases.patients_positive for column in chosen),
-        patients_negative=min(column.cases.patients_negative for column in chosen),
-        n=n,
-        n_positive=None,
-    )
-
-
-def _macro_cases(inputs: ScoringInputs, parts: tuple[FindingCases, ...], policy: MissingPolicy) -> int:
+def _macro_cases(references: References, levels: NDArray[np.signedinteger[Any]], policy: MissingPolicy) -> int:
     """Count the cases that enter the macro AUC: one of its findings known, and left in by the policy."""
-    known = inputs.labels[:, [part.in_macro for part in parts]] != UNKNOWN
-    counted = known.any(axis=1)
+    counted = references.in_macro
     if policy is MissingPolicy.EXCLUDE_CASE:
-        counted &= inputs.levels[:, 0] >= 0
+        counted = counted & (levels[:, 0] >= 0)
     return int(np.count_nonzero(counted))
 
 

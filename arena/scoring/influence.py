@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from arena.scoring.auc import Auc, ClassCounts, auc_from_counts, class_cells, count_cells, placements
 from arena.scoring.estimates import Interval, Reason
 from arena.scoring.intervals import newcombe_interval
+from arena.scoring.levels import TOP_LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,21 @@ def make_column(codes: NDArray[np.int64], cases: Cases, *, size: int) -> Column:
     return Column(cases=cases, cells=cells, counts=count_cells(cells, size))
 
 
+def make_level_column(levels: NDArray[np.signedinteger[Any]], cases: Cases) -> Column:
+    """Count the cases of one finding where each has an answer: level l has code l + 1 (`arena.scoring.missing`).
+
+    Args:
+        levels: 0…10,000, in any integer type of 16 bits or more; short types are fast, and twice a level fits them.
+        cases: The references of the same cases.
+    """
+    size = TOP_LEVEL + 3
+    short = levels * 2
+    short += 2
+    short += cases.positive
+    cells = short.astype(np.int64)
+    return Column(cases=cases, cells=cells, counts=count_cells(cells, size))
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnAuc:
     """A finding's AUC and the influence of a case standing in each cell.
@@ -121,13 +138,14 @@ class ColumnAuc:
 
 def column_auc(column: Column) -> ColumnAuc | None:
     """Return the AUC and the influence table of a column; None where a class is empty."""
-    auc = auc_from_counts(column.counts)
+    doubled = placements(column.counts)
+    auc = auc_from_counts(column.counts, doubled)
     if auc is None:
         return None
     cases = column.cases
     if cases.patients_positive == 1 or cases.patients_negative == 1:
         return ColumnAuc(auc, None)
-    doubled, m, n = placements(column.counts), auc.positives, auc.negatives
+    m, n = auc.positives, auc.negatives
     scale = 2.0 * m * n
     table = np.empty((column.size, 2))
     # V − A = (2nV · m − 2U) / 2mn: the bracket is an integer, so equal orderings give equal floats.
@@ -143,16 +161,19 @@ def _correction(patients: int) -> float:
 def patient_influence(column: Column, table: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return φ of every patient for one finding, shape (n_patients,); 0 for patients outside the column."""
     cases = column.cases
-    sums = np.bincount(cases.patients, weights=table[column.cells], minlength=cases.n_patients)
+    sums = np.bincount(cases.patients, weights=table.take(column.cells), minlength=cases.n_patients)
     return np.asarray(sums, dtype=np.float64)
 
 
-def column_variance(column: Column, table: NDArray[np.float64]) -> float:
-    """Return the variance of a finding's AUC, Σ φ²; over codes instead of cases where patients hold one case each."""
+def column_variance(column: Column, table: NDArray[np.float64], influence: NDArray[np.float64] | None = None) -> float:
+    """Return the variance of a finding's AUC, Σ φ²; over codes instead of cases where patients hold one case each.
+
+    `influence` is φ where the caller has it already.
+    """
     if column.cases.independent:
         counts = np.stack([column.counts.negative, column.counts.positive], axis=1).reshape(-1)
         return float(np.sum(counts * np.square(table)))
-    return sum_of_squares(patient_influence(column, table))
+    return sum_of_squares(patient_influence(column, table) if influence is None else influence)
 
 
 def sum_of_squares(values: NDArray[np.float64]) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class CodedScores:
 
 def apply_policy(
     policy: MissingPolicy,
-    levels: NDArray[np.int32],
+    levels: NDArray[np.signedinteger[Any]],
     positive: NDArray[np.bool_],
     *,
     top_level: int = TOP_LEVEL,
