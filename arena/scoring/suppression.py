@@ -105,7 +105,7 @@ def shown_cells(
         minimum: Patients of each class that a shown cell has.
     """
     known = labels != -1
-    values = {name: np.array([v or NOT_STATED for v in column])[known] for name, column in columns.items()}
+    values = {name: np.array([v or NOT_STATED for v in columns[name]])[known] for name in sorted(columns)}
     studies = _Studies(values, labels[known] == 1, patients[known], minimum)
     cells = studies.cells()
     shown = [cell for cell in cells if studies.enough(cell.cell)]

@@ -132,7 +132,7 @@ def test_a_service_passes_with_enough_passes_and_fails_when_enough_are_out_of_re
 @pytest.mark.parametrize(("required", "made"), [(3, 1), (0, 1), (1, 0), (1, 2)])
 def test_what_was_not_declared_is_a_mistake(required: int, made: int) -> None:
     findings = [fixed(Verdict.PASSES), fixed(Verdict.PASSES)]
-    with pytest.raises(ValueError, match="cannot be required|was not declared"):
+    with pytest.raises(ValueError, match=r"cannot be required|was not declared"):
         service_test(findings, CalibrationRules(limit=0.81, required=required), attempts_made=made)
 
 
