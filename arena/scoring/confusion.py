@@ -18,7 +18,7 @@ from arena.scoring.auc import ClassCounts
 from arena.scoring.estimates import Estimate, Interval, Method, Reason, absent
 from arena.scoring.influence import Column
 from arena.scoring.levels import N_LEVELS
-from arena.scoring.linearised import class_table, empty_class, standard_error, student_t
+from arena.scoring.linearised import empty_class, pooled_table, standard_error, student_t
 from arena.scoring.proportions import operating_point, patient_share, share
 
 
@@ -150,7 +150,7 @@ def f1_score(column: Column, code: int) -> Estimate:
 
 
 def matthews(column: Column, code: int) -> Estimate:
-    """Return Matthews' correlation coefficient with a 95 % interval, class totals fixed.
+    """Return Matthews' correlation coefficient with a 95 % interval.
 
     MCC = (TP · TN − FP · FN) / √((TP + FP)(TP + FN)(TN + FP)(TN + FN)) (Matthews 1975, Biochimica et Biophysica Acta
     405:442–451). Where all cases are called, or none, it is not defined and absent, not 0. Interval: Fisher's z with
@@ -169,7 +169,7 @@ def matthews(column: Column, code: int) -> Estimate:
     product = called * (m + n - called) * m * n
     value = (true_positive * (n - false_positive) - false_positive * (m - true_positive)) / math.sqrt(product)
     value = max(-1.0, min(1.0, value))
-    error = standard_error(column, _mcc_table(column, code, true_positive / m - false_positive / n, called / (m + n)))
+    error = standard_error(column, _mcc_table(column, code, true_positive, false_positive))
     exact, none = Fraction(value), Reason.ONE_PATIENT if error is None else Reason.NO_VARIANCE
     if error is None or error == 0 or abs(value) == 1:
         return Estimate(n=m + n, n_positive=m, exact=exact, method=method, reason=none)
@@ -180,15 +180,22 @@ def matthews(column: Column, code: int) -> Estimate:
     )
 
 
-def _mcc_table(column: Column, code: int, informedness: float, called: float) -> NDArray[np.float64] | None:
-    """Return the influence on MCC = √(π(1 − π)) · (Se − FPR) / √(c(1 − c)), c = π·Se + (1 − π)·FPR the share called."""
-    prevalence = column.counts.positives / column.cases.n
-    spread = called * (1 - called)
-    root = math.sqrt(prevalence * (1 - prevalence) / spread)
-    drift = informedness * (1 - 2 * called) / (2 * spread)
+def _mcc_table(column: Column, code: int, true_positive: int, false_positive: int) -> NDArray[np.float64] | None:
+    """Return the influence on MCC = √(π(1 − π)) · (Se − FPR) / √(c(1 − c)), c = π·Se + (1 − π)·FPR the share called.
+
+    By Se and FPR through the cases called, and by π through the class of each case.
+    """
+    m, n = column.counts.positives, column.counts.negatives
+    prevalence, called = m / (m + n), (true_positive + false_positive) / (m + n)
+    sensitivity, rate = true_positive / m, false_positive / n
+    gap, spread, mixed = sensitivity - rate, called * (1 - called), prevalence * (1 - prevalence)
+    root, drift = math.sqrt(mixed / spread), gap * (1 - 2 * called) / (2 * spread)
+    by_share = root * gap * (1 - 2 * prevalence) / (2 * mixed) - root * drift * gap
     above = (np.arange(column.size) >= code).astype(np.float64)
-    return class_table(
-        column, above * (root * (1 - drift * prevalence)), -above * (root * (1 + drift * (1 - prevalence)))
+    return pooled_table(
+        column,
+        (above - sensitivity) * (root * (1 - drift * prevalence) / m) + by_share * (1 - prevalence) / (m + n),
+        -(above - rate) * (root * (1 + drift * (1 - prevalence)) / n) - by_share * prevalence / (m + n),
     )
 
 

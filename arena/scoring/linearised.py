@@ -51,6 +51,29 @@ def _centred(values: NDArray[np.float64], counts: NDArray[np.int64], patients: i
     return (values - mean) * (math.sqrt(patients / (patients - 1)) / total)
 
 
+def pooled_table(
+    column: Column, of_positive: NDArray[np.float64], of_negative: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """Return what one case of each cell adds to its patient's influence, the share of positives being random too.
+
+    For numbers that depend on that share, such as average precision: the next set of patients would have another.
+
+    Args:
+        column: The scored cases, both classes present.
+        of_positive: What one more positive at each code changes, shape (size,).
+        of_negative: What one more negative changes.
+
+    Returns:
+        As `class_table`; centred over all cases together.
+    """
+    cases, counts = column.cases, column.counts
+    if cases.patients_positive <= 1 or cases.patients_negative <= 1:
+        return None
+    total = float(np.sum(of_positive * counts.positive)) + float(np.sum(of_negative * counts.negative))
+    table = np.stack([of_negative, of_positive], axis=1).reshape(-1) - total / cases.n
+    return np.asarray(table * math.sqrt(cases.patients_held / (cases.patients_held - 1)), dtype=np.float64)
+
+
 def standard_error(column: Column, table: NDArray[np.float64] | None) -> float | None:
     """Return the standard error of the number whose influence is `table`; None where there is none."""
     return None if table is None else math.sqrt(column_variance(column, table))

@@ -26,6 +26,7 @@ CLIP: Final = 1e-6
 
 _ITERATIONS: Final = 100
 _TOLERANCE: Final = 1e-11
+_NEAR: Final = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,10 @@ def _fit(grouped: _Grouped, *, slope: bool) -> tuple[float, float] | None:
             return a + step[0], b + step[1]
         scale = 1.0
         reached = _log_likelihood(grouped, a + step[0], b + step[1])
-        while reached < best and scale > _TOLERANCE:
+        # Near the maximum the likelihood no longer tells steps apart, and Newton's are right.
+        while reached < best and scale * max(abs(step[0]), abs(step[1])) > _NEAR:
             scale /= 2
             reached = _log_likelihood(grouped, a + scale * step[0], b + scale * step[1])
-        if reached < best:  # no step raises it: the maximum, to the last digits
-            return a, b
         a, b, best = a + scale * step[0], b + scale * step[1], reached
     return None
 

@@ -6,7 +6,6 @@ is scikit-learn's `average_precision_score`. Cases of one level enter together, 
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import Final
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from arena.scoring.auc import ClassCounts
 from arena.scoring.estimates import Estimate, Method, Reason, absent
 from arena.scoring.influence import Column
-from arena.scoring.linearised import class_table, empty_class, logit_estimate
+from arena.scoring.linearised import class_table, empty_class, logit_estimate, pooled_table
 
 MIN_EQUIVALENT_POSITIVES: Final = 50
 """Positives that a population of the declared prevalence must hold beside as many negatives as the set has."""
@@ -63,11 +62,8 @@ def average_precision(column: Column) -> Estimate:
         return absent(
             empty_class(column) or Reason.NO_CASE, n=column.cases.n, n_positive=counts.positives, method=method
         )
-    table, patients = None, column.cases.patients_held
-    if min(column.cases.patients_positive, column.cases.patients_negative) > 1:
-        of_positive, of_negative = _gradient(counts, 1.0)
-        table = np.stack([of_negative, of_positive - value], axis=1).reshape(-1)
-        table *= math.sqrt(patients / (patients - 1)) / counts.positives
+    of_positive, of_negative = _gradient(counts, 1.0)
+    table = pooled_table(column, (of_positive - value) / counts.positives, of_negative / counts.positives)
     return logit_estimate(column, Fraction(value), table, method)
 
 
@@ -103,7 +99,8 @@ def _gradient(counts: ClassCounts, weight: float) -> tuple[NDArray[np.float64], 
     λF/(T + λF)²; one more negative lowers it by λT/(T + λF)², T and F the positives and negatives at k or above.
     """
     true_positive, weighted = _called(counts, weight)
-    total = np.maximum(true_positive + weighted, np.finfo(np.float64).tiny)
+    # Above the highest answer there is no case to call; no case stands there either, so any total will do.
+    total = np.where(true_positive + weighted > 0, true_positive + weighted, 1.0)
     share = counts.positive / np.square(total)
     raised = np.cumsum(share * weighted)
     lowered = np.cumsum(share * true_positive)

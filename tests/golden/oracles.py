@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from arena.scoring.estimates import Estimate
 from arena.scoring.influence import Cases, Column, column_auc, column_variance, make_cases, make_column
 from arena.scoring.intervals import auc_estimate
-from arena.scoring.levels import dense_levels
+from arena.scoring.levels import TOP_LEVEL, dense_levels
 
 FOLDER = Path(__file__).parent
 
@@ -47,6 +48,48 @@ def jackknife_variance(scores: NDArray[np.float64], positive: NDArray[np.bool_],
     names = np.unique(patients)
     left_out = np.array([brute_auc(scores[patients != i], positive[patients != i]) for i in names])
     return float((names.size - 1) / names.size * np.sum((left_out - left_out.mean()) ** 2))
+
+
+def brute_average_precision(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], negative_weight: float = 1.0
+) -> float:
+    """Go down the distinct scores; add the recall gained at each, times the precision there."""
+    total, before = 0.0, 0.0
+    for score in np.unique(scores)[::-1]:
+        right = float(np.sum(positive & (scores >= score)))
+        wrong = negative_weight * float(np.sum(~positive & (scores >= score)))
+        total += (right - before) / float(np.sum(positive)) * right / (right + wrong)
+        before = right
+    return total
+
+
+def brute_partial_auc(scores: NDArray[np.float64], positive: NDArray[np.bool_], low: float, high: float) -> float:
+    """Interpolate the ROC curve on a fine grid of false positive rates and take the mean of its middle points."""
+    cuts = np.unique(scores)[::-1]
+    fpr = np.concatenate([[0.0], [np.mean(scores[~positive] >= cut) for cut in cuts]])
+    tpr = np.concatenate([[0.0], [np.mean(scores[positive] >= cut) for cut in cuts]])
+    edges = np.unique(np.concatenate([np.linspace(low, high, 4001), fpr[(fpr > low) & (fpr < high)]]))
+    middles = (edges[1:] + edges[:-1]) / 2
+    return float(np.sum(np.interp(middles, fpr, tpr) * np.diff(edges)))
+
+
+def jackknife_error(statistic: Callable[[NDArray[np.bool_]], float], patients: NDArray[np.int64]) -> float:
+    """Return the delete-one-patient jackknife standard error of a number computed from a selection of cases."""
+    names = np.unique(patients)
+    left_out = np.array([statistic(patients != name) for name in names])
+    return float(np.sqrt((names.size - 1) / names.size * np.sum((left_out - left_out.mean()) ** 2)))
+
+
+def level_column(
+    levels: Sequence[int] | NDArray[np.int64],
+    positive: Sequence[bool] | NDArray[np.bool_],
+    patients: NDArray[np.int64] | None = None,
+) -> Column:
+    """Build a column of answers given as levels 0…10,000; one case per patient unless told."""
+    codes = np.asarray(levels, dtype=np.int64) + 1
+    owners = np.arange(codes.size) if patients is None else patients
+    cases = make_cases(np.asarray(positive, dtype=np.bool_), owners, int(owners.max(initial=-1)) + 1)
+    return make_column(codes, cases, size=TOP_LEVEL + 3)
 
 
 def column_of(
