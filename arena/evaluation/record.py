@@ -10,7 +10,7 @@ import base64
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,6 +137,20 @@ def write_record(
         predictions_sha256=_put_parquet(results, predictions, PREDICTIONS_SCHEMA).sha256,
         outcome_counts=dict(sorted(Counter(judged.outcome.value for judged in counted).items())),
     )
+
+
+def sandboxes_of(manifests: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the sandbox manifests out of shards' receipts, each once, in an order of their own.
+
+    An evaluation has more than one where it ran on two hosts, or an engine was renewed in between.
+    """
+    found = {canonical_json(each["summary"]): each["summary"] for each in manifests if each.get("summary")}
+    return [found[key] for key in sorted(found)]
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return a JSON value as bytes that are the same wherever it was made."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 
 def read_table(results: BlobStore, sha256: str) -> pa.Table:

@@ -21,7 +21,7 @@ from arena.errors import HostError
 from arena.evaluation.child import ScoringChild
 from arena.evaluation.judging import RecordJob, ScoreJob, record_evaluation, score_evaluation
 from arena.evaluation.plan import plan_shards
-from arena.evaluation.record import Record, ShardLines
+from arena.evaluation.record import Record, ShardLines, canonical_json, sandboxes_of
 from arena.store import queue
 from arena.store.documents import ScorecardDocument
 from arena.store.scorecards import add_scorecard
@@ -122,9 +122,13 @@ class Settler:
             transition(session, Evaluation, code, expected=state, to=EvaluationState.HELD, held_reason=reason)
 
     def _keep_record(self, code: str, record: Record) -> None:
+        with self._store.read() as session:
+            outputs = queue.outputs(session, code)
+        policies = {output.result.policy_digest for output in outputs}
+        sandboxes = sandboxes_of(output.result.manifest for output in outputs)
+        stored = self._results.put(canonical_json(sandboxes))
         self._observe("recorded", code)
         with self._store.write() as session:
-            policies = {output.result.policy_digest for output in queue.outputs(session, code)}
             transition(
                 session,
                 Evaluation,
@@ -135,6 +139,8 @@ class Settler:
                 predictions_sha256=record.predictions_sha256,
                 outcome_counts=record.outcome_counts,
                 policy_digest=",".join(sorted(policies)),
+                sandbox_sha256=stored.sha256,
+                sandboxes=sandboxes,
             )
 
     def _run_once_more(self, code: str, names: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ from arena.presentation.language import moment
 from arena.presentation.reader import ChallengeFacts, EntryFacts, PhaseFacts
 from arena.presentation.records import EntryRecord, FindingRecord
 from arena.presentation.rounding import auc_digits
+from arena.presentation.sandbox import Lines, sandbox_lines
 from arena.presentation.scale import shared_scale
 from arena.presentation.views import IntervalView, link, margin_digits, place_estimate, rank_range
 from arena.presentation.wording import Words
@@ -61,6 +62,7 @@ class EntryView:
     facts: tuple[tuple[str, str], ...]
     standings: tuple[StandingView, ...]
     notes: tuple[str, ...]
+    sandboxes: tuple[Lines, ...]
     history: tuple[tuple[str, str, str, str], ...]
     permalink: str
 
@@ -127,6 +129,7 @@ def entry_view(facts: EntryFacts, words: Words, *, board_path: str, entry_path: 
         facts=_fact_sheet(facts, words),
         standings=tuple(standings),
         notes=tuple(_not_better(phase, words) for phase in facts.not_better) or (words("entry.not_listed"),),
+        sandboxes=_sandboxes(facts, words),
         history=tuple(_history(facts, row, words, entry_path) for row in facts.history),
         permalink=link(entry_path, words, entry=submission.code),
     )
@@ -257,9 +260,15 @@ def _fact_sheet(facts: EntryFacts, words: Words) -> tuple[tuple[str, str], ...]:
                 startup=words.seconds(limits.startup_seconds),
             ),
         ),
-        (words("entry.sandbox"), words("entry.sandbox_text")),
         (words("entry.submitted"), moment(submission.submitted_at, words.language)),
     )
+
+
+def _sandboxes(facts: EntryFacts, words: Words) -> tuple[Lines, ...]:
+    """Word what held this entry's containers in; the same once, however many evaluations it was."""
+    code = facts.submission.submission.code
+    own = [row.evaluation.sandboxes or [] for row in facts.history if row.submission.code == code]
+    return tuple(dict.fromkeys(sandbox_lines(manifest, words) for manifests in own for manifest in manifests))
 
 
 def _history(facts: EntryFacts, row: EvaluationRow, words: Words, entry_path: str) -> tuple[str, str, str, str]:

@@ -220,6 +220,10 @@ class Evaluation(Base, table=True):
     cases_sha256: str | None = None
     predictions_sha256: str | None = None
     policy_digest: str | None = None
+    sandbox_sha256: str | None = Field(default=None, description="Blob of the sandbox manifests of its containers.")
+    sandboxes: list[dict[str, Any]] | None = Field(
+        default=None, sa_type=JSON, description="The same manifests, each once, for the board."
+    )
     outcome_counts: dict[str, int] | None = Field(default=None, sa_type=JSON)
 
 
