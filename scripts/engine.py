@@ -1,6 +1,7 @@
 """Asks the container engine about itself and its images, for the shell scripts.
 
     python scripts/engine.py answers               exit 0 and the engine's name and version, or exit 1 and the reason
+    python scripts/engine.py runtimes              the runtimes that it knows, one a line
     python scripts/engine.py recipe IMAGE          the recipe that IMAGE was made by; exit 1 if there is no such image
     python scripts/engine.py id IMAGE              its digest; exit 1 if there is no such image
     python scripts/engine.py pull IMAGE            fetches IMAGE from the registry that its name tells
@@ -40,6 +41,11 @@ def answers(client: docker.DockerClient) -> str:
     names = {part["Name"] for part in version.get("Components") or ()}
     name = "Podman" if any("Podman" in part for part in names) else "Docker"
     return f"{name} {version['Version']}"
+
+
+def runtimes(client: docker.DockerClient) -> str:
+    """Name the engine's runtimes, one a line."""
+    return "\n".join(sorted(client.info().get("Runtimes") or ()))
 
 
 def recipe(client: docker.DockerClient, image: str) -> str:
@@ -123,11 +129,12 @@ def pull(client: docker.DockerClient, image: str) -> str:
 def main() -> int:
     """Do what the command line says; the answer on stdout, a failure's reason on stderr."""
     parser = argparse.ArgumentParser(description="Ask the container engine.")
-    parser.add_argument("question", choices=["answers", "recipe", "id", "pull", "import", "build", "check"])
+    parser.add_argument("question", choices=["answers", "runtimes", "recipe", "id", "pull", "import", "build", "check"])
     parser.add_argument("arguments", nargs="*")
     given = parser.parse_args()
     questions: dict[str, Callable[..., str]] = {
         "answers": answers,
+        "runtimes": runtimes,
         "recipe": recipe,
         "id": lambda client, image: str(client.images.get(image).id),
         "pull": pull,

@@ -14,8 +14,15 @@ ANSWER_SECONDS=60
 
 engine_at() { DOCKER_HOST=$1 .venv/bin/python scripts/engine.py answers 2>/dev/null; }
 
+# A daemon that this script started gets gVisor as a second runtime. Somebody else's is left as it is: who wants gVisor
+# there runs scripts/ensure_gvisor.sh, as the tests do.
+is_ours() { [ "$1" = "unix://$DOCKER_SOCKET" ] && [ -n "${STARTED:-}$(cat "$DAEMON_PID_FILE" 2>/dev/null)" ]; }
+
 use() {
     say "Container engine: $2 at $1"
+    if is_ours "$1" && ! DOCKER_HOST=$1 scripts/ensure_gvisor.sh >&2; then
+        say "There is no gVisor here: contests that ask for it cannot run on this machine"
+    fi
     printf '%s\n' "$1"
     exit 0
 }
@@ -120,4 +127,5 @@ use_what_answers
 refuse_if_forbidden
 install_docker
 start_daemon
+STARTED=1
 wait_until_it_answers

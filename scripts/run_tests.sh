@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 
 DOCKER_HOST=$(scripts/ensure_engine.sh) || exit 1
 export DOCKER_HOST
+scripts/ensure_gvisor.sh || exit 1
 scripts/ensure_base_image.sh || exit 1
 export ARENA_BASE_IMAGE=${ARENA_BASE_IMAGE:-arena-base:1}
 
