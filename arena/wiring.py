@@ -29,7 +29,8 @@ from arena.submission.retention import (
     survey_archives,
     survey_engine,
 )
-from runners.conformance import BEHAVIOURS, Surroundings, check_all
+from runners.behaviours import BEHAVIOURS
+from runners.conformance import Surroundings, check_all
 from runners.engine import Engine
 from runners.faults import EngineRefused, EngineUnavailable, RunnerFault
 from runners.images.build import build_image
@@ -209,11 +210,13 @@ def image_rules(settings: Settings) -> Rules:
 
 def survey_images(host: Host, now: datetime) -> ImageSurvey:
     """Return what is kept of submitted images, why, and what may go."""
-    rules = image_rules(host.settings)
+    rules, shelf = image_rules(host.settings), Shelf()
     try:
-        kept = Shelf().kept()
+        kept = shelf.kept()
     except RunnerFault:
         kept = None
+    finally:
+        shelf.close()
     with host.store.read() as session:
         archives = survey_archives(session, host.images, rules, now)
         return ImageSurvey(archives, None if kept is None else survey_engine(session, kept, rules, now))
