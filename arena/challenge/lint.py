@@ -7,15 +7,15 @@ The thresholds on sizes: 400 studies with 10 % of each class is what the Moscow 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from itertools import combinations
 
 from arena.challenge.bundle import LANGUAGES, Bundle
+from arena.challenge.clinical_lint import clinical_weaknesses
 from arena.challenge.own_metrics import installed_metrics
 from arena.challenge.phases import PhaseState, phase_status
 from arena.challenge.schema import Declaration, Phase, Show
+from arena.challenge.weakness import Severity, Weakness
 from arena.scoring.missing import MissingPolicy
 from arena.store.tables import CaseSet, Split
 
@@ -24,23 +24,6 @@ MIN_PATIENTS = 50
 MIN_CLASS_SHARE = 0.10
 MAX_TOTAL = 30
 """More submissions than this teach an attacker the hidden labels by their scores alone."""
-
-
-class Severity(StrEnum):
-    """BLOCKING: the challenge cannot work so. WEAK: its results will be weaker than they look. NOTE: worth knowing."""
-
-    BLOCKING = "blocking"
-    WEAK = "weak"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Weakness:
-    """One finding of the check: `where` is a place such as `phases.public.quota`."""
-
-    severity: Severity
-    where: str
-    text: str
 
 
 def lint(bundle: Bundle, now: datetime, imported: Mapping[str, CaseSet]) -> list[Weakness]:
@@ -59,6 +42,7 @@ def lint(bundle: Bundle, now: datetime, imported: Mapping[str, CaseSet]) -> list
         *_windows(declaration, now),
         *_quotas(declaration),
         *_sets(declaration, imported),
+        *clinical_weaknesses(declaration, imported),
         *(weakness for case_set in imported.values() for weakness in _sizes(declaration, case_set)),
     ]
     order = list(Severity)

@@ -7,7 +7,7 @@ from rich.progress import track
 
 from arena.blobs import BlobStore
 from arena.challenge.bundle import Bundle
-from arena.challenge.lint import Severity, Weakness
+from arena.challenge.weakness import Severity, Weakness
 from arena.settings import Settings
 from arena.store.case_sets import cases_of_set
 from arena.store.session import Store

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from arena.challenge.bundle import Bundle, read_bundle
-from arena.challenge.lint import Severity, Weakness, lint
+from arena.challenge.lint import lint
 from arena.challenge.opening import open_challenge, version_in_force
 from arena.challenge.phases import phase_status
 from arena.challenge.schema import Declaration
+from arena.challenge.weakness import Severity, Weakness
 from arena.cli.output import print_json, print_table, shown_time
 from arena.errors import OrganiserError
 from arena.settings import ReaderSettings

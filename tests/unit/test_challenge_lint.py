@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from arena.challenge.bundle import read_bundle
-from arena.challenge.lint import Severity, Weakness, lint
+from arena.challenge.lint import lint
+from arena.challenge.weakness import Severity, Weakness
 from arena.store.tables import CaseSet
 from tests.bundles import AFTER, DURING, bundle_with, case_set, write_bundle
 

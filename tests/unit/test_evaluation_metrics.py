@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from arena.challenge.bundle import judging_digest
-from arena.challenge.lint import Severity, lint
+from arena.challenge.lint import lint
 from arena.challenge.own_metrics import installed_metrics
 from arena.challenge.schema import MetricDeclaration
+from arena.challenge.weakness import Severity
 from arena.errors import MetricFailed, UnknownMetric
 from arena.evaluation.metrics import Fault, Input, MetricLimits, measure, measure_all
 from arena.scoring.inputs import ScoringInputs
