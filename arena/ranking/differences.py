@@ -88,6 +88,7 @@ class _Raw:
     b: int
     difference: Fraction
     error: float
+    z: float | None
     statistic: float
     p: float
 
@@ -140,7 +141,7 @@ def compare_all(
             b=pair.b,
             exact=pair.difference,
             standard_error=pair.error,
-            z=float(pair.difference) / pair.error if pair.error > 0 else None,
+            z=pair.z,
             p=pair.p,
             p_holm=p_holm,
             p_max_t=p_max_t,
@@ -170,15 +171,16 @@ def _max_t(
 
 def _compare(entries: Sequence[Rankable], a: int, b: int, error: float) -> _Raw:
     difference = _score(entries[a]) - _score(entries[b])
-    size = abs(float(difference))
-    if difference == 0:
+    value = float(difference)
+    if difference.numerator == 0:
         statistic = 0.0
     elif error > 0:
-        statistic = size / error
+        statistic = abs(value) / error
     else:
-        better, worse = (entries[a], entries[b]) if difference > 0 else (entries[b], entries[a])
-        statistic = _z_without_variance(better, worse, size)
-    return _Raw(a, b, difference, error, statistic, 2 * float(ndtr(-statistic)))
+        better, worse = (entries[a], entries[b]) if difference.numerator > 0 else (entries[b], entries[a])
+        statistic = _z_without_variance(better, worse, abs(value))
+    z = value / error if error > 0 else None
+    return _Raw(a, b, difference, error, z, statistic, 2 * float(ndtr(-statistic)))
 
 
 def _score(entry: Rankable) -> Fraction:

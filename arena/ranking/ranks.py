@@ -60,7 +60,8 @@ def rank_entries(
     reasons = [reason or _no_score(entry) for entry, reason in zip(entries, given, strict=True)]
     family = [place for place, reason in enumerate(reasons) if reason is None]
     compared = compare_all([entries[i] for i in family], adjustment=adjustment, seed=seed, resamples=resamples)
-    pairs = tuple(replace(pair, a=family[pair.a], b=family[pair.b]) for pair in compared)
+    whole = len(family) == len(entries)
+    pairs = compared if whole else tuple(replace(pair, a=family[pair.a], b=family[pair.b]) for pair in compared)
     scores = [entry.score if reason is None else None for entry, reason in zip(entries, reasons, strict=True)]
     ranks = ranks_from_pairs(scores, pairs, alpha=alpha)
     told = tuple(replace(rank, unranked=reason) for rank, reason in zip(ranks, reasons, strict=True))
@@ -93,18 +94,27 @@ def ranks_from_pairs(
     better = dict.fromkeys(range(len(scores)), 0)
     worse = dict.fromkeys(range(len(scores)), 0)
     for pair in pairs:
-        if pair.p_adjusted < alpha and pair.exact != 0:
-            upper, lower = (pair.a, pair.b) if pair.exact > 0 else (pair.b, pair.a)
+        if pair.p_adjusted < alpha and pair.exact.numerator != 0:
+            upper, lower = (pair.a, pair.b) if pair.exact.numerator > 0 else (pair.b, pair.a)
             better[lower] += 1
             worse[upper] += 1
-    scored = [(score, index) for index, score in enumerate(scores) if score is not None]
-    total = len(scored)
+    total = len([score for score in scores if score is not None])
+    lows = _running([(score, 1 + better[j]) for j, score in enumerate(scores) if score is not None])
+    highs = _running([(-score, worse[j] - total) for j, score in enumerate(scores) if score is not None])
 
     def rank_of(score: Fraction | None) -> Rank:
         if score is None:
             return Rank(None, None, None)
-        low = min(1 + better[j] for other, j in scored if other <= score)
-        high = max(total - worse[j] for other, j in scored if other >= score)
-        return Rank(low, low, high)
+        return Rank(lows[score], lows[score], -highs[-score])
 
     return tuple(rank_of(score) for score in scores)
+
+
+def _running(valued: list[tuple[Fraction, int]]) -> dict[Fraction, int]:
+    """Return for each score the smallest value among all scores that are no higher."""
+    found: dict[Fraction, int] = {}
+    smallest: int | None = None
+    for score, value in sorted(valued):
+        smallest = value if smallest is None else min(smallest, value)
+        found[score] = smallest
+    return found

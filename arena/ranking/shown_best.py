@@ -10,13 +10,16 @@ from fractions import Fraction
 
 from arena.ranking.differences import Rankable, paired_difference
 
+CHANCE = Fraction(1, 2)
+"""What a guess scores. It counts as shown to everybody: whoever fails on purpose to begin low gains no steps by it."""
+
 
 def improves(new: Rankable, shown: Rankable | None, *, eta: float) -> bool:
     """Say whether `new` is shown.
 
     The first score is shown, also where there is none to show: its owner must learn that it has failed. After that a
-    score is shown only if it exceeds the shown best by more than max(`eta`, one standard error of the difference). A
-    shown entry without a score is beaten by any score.
+    score is shown only if it exceeds the shown best by more than max(`eta`, one standard error of the difference), and
+    chance by more than `eta`. A shown entry without a score is beaten by any score.
 
     Args:
         new: The entry that has just been scored.
@@ -32,5 +35,6 @@ def improves(new: Rankable, shown: Rankable | None, *, eta: float) -> bool:
         return False
     if shown.score is None:
         return True
-    pair = paired_difference(new, shown)
-    return pair.exact > Fraction(repr(eta)) and float(pair.exact) > pair.standard_error
+    pair, margin = paired_difference(new, shown), Fraction(repr(eta))
+    above_chance = new.score - CHANCE > margin
+    return above_chance and pair.exact > margin and float(pair.exact) > pair.standard_error

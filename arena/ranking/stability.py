@@ -102,9 +102,9 @@ def _weighted_auc(finding: _Prepared, by_patient: NDArray[np.int32]) -> NDArray[
     """Return 2U / 2mn of each resample: Σ over positives of weight · (negatives below + negatives not above)."""
     drawn = by_patient[finding.positive_patients]
     cases = len(finding.positive_patients) + len(finding.negative_patients)
-    # Half the memory to walk through, where no product of a weight and a doubled count can leave it.
-    narrow = 2 * cases * int(by_patient.max()) ** 2 < 1 << 31
-    negatives = np.zeros((len(finding.negative_patients) + 1, by_patient.shape[1]), np.int32 if narrow else np.int64)
+    # 2U is at most 2mn, half the square of all drawn cases: below 2³¹ while these are fewer than 2¹⁶.
+    count = np.int32 if cases * int(by_patient.max()) < 1 << 16 else np.int64
+    negatives = np.zeros((len(finding.negative_patients) + 1, by_patient.shape[1]), count)
     np.cumsum(by_patient[finding.negative_patients], axis=0, out=negatives[1:])
     doubled = negatives[finding.below]
     doubled += negatives[finding.upto]
@@ -112,8 +112,8 @@ def _weighted_auc(finding: _Prepared, by_patient: NDArray[np.int32]) -> NDArray[
     if not (m.all() and n.all()):
         msg = "a resample lacks a class of a finding"
         raise ValueError(msg)
-    doubled *= drawn
-    return np.asarray(doubled.sum(axis=0, dtype=np.int64) / (2 * m * n), dtype=np.float64)
+    two_u = np.einsum("pr,pr->r", drawn.astype(count, copy=False), doubled)
+    return np.asarray(two_u / (2 * m * n), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
