@@ -22,7 +22,7 @@ from arena.scoring.influence import Column
 from arena.scoring.latency import quantile
 from arena.scoring.levels import N_LEVELS, TOP_LEVEL
 from arena.scoring.linearised import empty_class
-from arena.scoring.logistic import calibration_intercept, calibration_slope
+from arena.scoring.logistic import calibration_intercept, calibration_slope, check_answered
 from arena.scoring.proportions import share
 
 _BITS: Final = 63
@@ -184,7 +184,11 @@ def calibration_error(
         seed: Below 2¹²⁸.
         simulations: Sets of references drawn, 1 or more; fewer, but 100 at least, above 10⁸ patients times simulations.
         prevalence: π, strictly between 0 and 1; None for the set as it is.
+
+    Raises:
+        ValueError: A missing answer is among the cases.
     """
+    check_answered(answered)
     counts, n, m = answered.counts, answered.cases.n, answered.counts.positives
     reason = Reason.NO_CASE if n == 0 else None if prevalence is None else empty_class(answered)
     if reason is not None:

@@ -53,6 +53,18 @@ def _grouped(column: Column) -> _Grouped:
     return _Grouped(_logits()[held], (negative + positive)[held].astype(np.float64), positive[held].astype(np.float64))
 
 
+def check_answered(column: Column) -> None:
+    """Refuse a column in which missing answers stand: they have no probability.
+
+    Raises:
+        ValueError: The column is not of answered cases; a caller's bug.
+    """
+    held = column.counts.positive + column.counts.negative
+    if held[0] or held[N_LEVELS + 1 :].any():
+        msg = "calibration is of answered cases only"
+        raise ValueError(msg)
+
+
 def calibration_slope(column: Column) -> Estimate:
     """Return the calibration slope: 1 is ideal, below 1 the answers are too extreme, above 1 too timid.
 
@@ -61,7 +73,11 @@ def calibration_slope(column: Column) -> Estimate:
 
     Args:
         column: Answered cases with a known reference; codes are levels + 1.
+
+    Raises:
+        ValueError: A missing answer is among them.
     """
+    check_answered(column)
     reason = empty_class(column) or _unbounded(column)
     fitted = None if reason is not None else _fit(_grouped(column), slope=True)
     if fitted is None:
@@ -74,7 +90,11 @@ def calibration_intercept(column: Column) -> Estimate:
 
     Args:
         column: Answered cases with a known reference; codes are levels + 1.
+
+    Raises:
+        ValueError: A missing answer is among them.
     """
+    check_answered(column)
     reason = empty_class(column)
     fitted = None if reason is not None else _fit(_grouped(column), slope=False)
     if fitted is None:
