@@ -22,6 +22,8 @@ _FRAME = struct.Struct(">BxxxL")
 _STDOUT = 1
 _UNASKED_BYTES = 1 << 20
 """Unasked bytes after which the stream is closed: the engine then stops copying to us."""
+LOG_BYTES = 64 << 20
+"""The same where stdout is a log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,9 @@ class FrameReader:
 class Conversation:
     """The runner's end of a container's stdin and stdout."""
 
-    def __init__(self, joined: socket.socket) -> None:
-        """Take over an attach socket and start draining it."""
+    def __init__(self, joined: socket.socket, *, unasked_bytes: int = _UNASKED_BYTES) -> None:
+        """Take over an attach socket and start draining it; `unasked_bytes` end it."""
+        self._unasked_bytes = unasked_bytes
         self._socket = joined
         self._socket.settimeout(None)
         self._cutter = LineCutter()
@@ -148,6 +151,11 @@ class Conversation:
     def unasked(self) -> int:
         """Number of bytes that came while no line was asked for."""
         return self._cutter.unasked
+
+    @property
+    def flooded(self) -> bool:
+        """Whether more came unasked than is borne; the stream has then been closed."""
+        return self._cutter.unasked > self._unasked_bytes
 
     def next_event(self, timeout_seconds: float) -> Event | None:
         """Return what comes next, or None when nothing comes in time."""
@@ -203,7 +211,7 @@ class Conversation:
                     event = self._cutter.feed(piece, at)
                 if event is not None:
                     self._events.put(event)
-            if self._cutter.unasked > _UNASKED_BYTES:
+            if self.flooded:
                 break
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

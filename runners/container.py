@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runners.attach import Conversation
+from runners.attach import LOG_BYTES, Conversation
 from runners.engine import ContainerEnd, Engine
-from runners.faults import ContainerCannotStart, EngineUnavailable, RunnerFault
+from runners.faults import ContainerCannotStart, EngineUnavailable, RunnerFault, SandboxRefused
+from runners.kernel import Window, differences, has_swap
 from runners.oom import OomCounter
+from runners.output import Left, OutputFolder, unlike_asked
 from runners.podman import read_back_bundle
 from runners.policy import Placement, SandboxPolicy
 from runners.readback import read_back
@@ -24,34 +27,73 @@ Check = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
-    """Starts containers of one image under one policy; `place` gives each its own identity."""
+    """Starts containers of one image under one policy; `place` gives each its own identity.
+
+    `program` runs in place of the image's own; `window` is where the kernel is asked what holds a started container.
+    """
 
     engine: Engine
     policy: SandboxPolicy
     image_id: str
     place: Place
+    program: tuple[str, ...] = ()
+    window: Window = Window()
+    holder_image: str = ""
 
-    def launch(self, check: Check | None = None) -> Box:
+    def launch(self, check: Check | None = None, *, listens: bool = True) -> Box:
         """Create a container, read its sandbox back, check what it will see, attach, start.
 
         Args:
             check: Called with the container's id before it is started; what it raises refuses the run.
+            listens: Whether its first line on stdout is asked for; otherwise all of it is a log.
 
         Raises:
             ContainerCannotStart: The image's own fault.
             RunnerFault: The host's fault.
         """
-        request = self.policy.request(self.image_id, self.place())
-        box = Box(self.engine, self.engine.create(request))
+        placement = self.place()
+        output = None
+        if self.policy.output is not None:
+            output = OutputFolder.make(
+                self.engine, self.policy.output, uid=placement.uid, labels=dict(placement.labels),
+                holder_image=self.holder_image,
+            )  # fmt: skip
+            placement = replace(placement, output_volume=output.name)
+        request = self.policy.request(self.image_id, placement)
+        if self.program:
+            request["Entrypoint"] = list(self.program)
+        try:
+            box = Box(self.engine, self.engine.create(request), output)
+        except BaseException:
+            if output is not None:
+                output.close()
+            raise
         try:
             box.manifest = self._read_back(request, box)
             if check is not None:
                 check(box.container)
-            box.start()
+            box.start(listens=listens)
+            box.manifest["kernel"] = self._look(request, box)
         except BaseException:
             box.close()
             raise
         return box
+
+    def _look(self, request: Mapping[str, Any], box: Box) -> dict[str, Any]:
+        """Return what the kernel says of a container that runs.
+
+        Raises:
+            SandboxRefused: It says something else than what was asked for.
+        """
+        pid = int(self.engine.inspect(box.container)["State"].get("Pid") or 0)
+        seen = self.window.observe(pid, box.container)
+        found = differences(request, seen, gvisor=self.policy.gvisor, swap=has_swap(self.window.proc))
+        if self.policy.output is not None and not self.policy.gvisor:
+            found += unlike_asked(self.policy.output, seen)
+        if found:
+            msg = "The kernel holds the container otherwise than asked: " + "; ".join(found)
+            raise SandboxRefused(msg)
+        return seen
 
     def _read_back(self, request: Mapping[str, Any], box: Box) -> dict[str, Any]:
         if not self.engine.is_podman():
@@ -64,8 +106,10 @@ class Launcher:
 class Box:
     """A created container; `close` leaves nothing of it."""
 
-    def __init__(self, engine: Engine, container: str) -> None:
-        """Take over a container that has been created."""
+    def __init__(self, engine: Engine, container: str, output: OutputFolder | None = None) -> None:
+        """Take over a container that has been created, with what is mounted at its /output."""
+        self._output = output
+        self._stopped = False
         self._engine = engine
         self.container = container
         self.manifest: dict[str, Any] = {}
@@ -75,6 +119,7 @@ class Box:
         self._exited = threading.Event()
         self._wait_fault: RunnerFault | None = None
         self.exit_code: int | None = None
+        self.started_at = 0.0
 
     @property
     def conversation(self) -> Conversation:
@@ -84,16 +129,21 @@ class Box:
             raise ContainerCannotStart(msg)
         return self._conversation
 
-    def start(self) -> None:
-        """Join the container's stdin and stdout, ask for its first line, and start it.
+    def start(self, *, listens: bool = True) -> None:
+        """Join the container's stdin and stdout, ask for its first line if it `listens`, and start it.
 
         Raises:
             ContainerCannotStart: The image's own fault.
             RunnerFault: The host's fault.
         """
-        self._conversation = Conversation(self._engine.attach(self.container))
-        self._conversation.open_line(_READY_LINE_BYTES)
+        joined = self._engine.attach(self.container)
+        if listens:
+            self._conversation = Conversation(joined)
+            self._conversation.open_line(_READY_LINE_BYTES)
+        else:
+            self._conversation = Conversation(joined, unasked_bytes=LOG_BYTES)
         self._engine.start(self.container)
+        self.started_at = time.monotonic()
         # The answer to a wait that was asked while the container ran tells its exit from the engine's own end.
         self._waiter = threading.Thread(target=self._wait, name="arena-wait", daemon=True)
         self._waiter.start()
@@ -111,12 +161,31 @@ class Box:
         end = self._engine.end_of(self.container)
         return replace(end, out_of_memory=end.out_of_memory or killed)
 
-    def close(self) -> None:
-        """Close the socket, kill, wait for the exit, remove.
+    def read_output(self, wanted: Mapping[str, int]) -> Left:
+        """End the container and return what it left in its /output, as `OutputFolder.read` does.
 
         Raises:
-            RunnerFault: The engine could not do it; the container's labels let it be found later.
+            RunnerFault: The container could not be ended, or the engine does not hand the files over.
         """
+        self._stop()
+        return Left({}, full=False) if self._output is None else self._output.read(wanted)
+
+    def close(self) -> None:
+        """Close the socket, kill, wait for the exit, remove, and remove what was mounted at /output.
+
+        Raises:
+            RunnerFault: The engine could not do it; labels let what is left be found later.
+        """
+        try:
+            self._stop()
+        finally:
+            output, self._output = self._output, None
+            if output is not None:
+                output.close()
+
+    def _stop(self) -> None:
+        if self._stopped:
+            return
         try:
             if self._conversation is not None:
                 self._conversation.close()
@@ -129,6 +198,7 @@ class Box:
                     msg = f"A killed container did not end within {_KILL_SECONDS:.0f} s."
                     raise EngineUnavailable(msg)
             self._engine.remove(self.container)
+            self._stopped = True
 
     def _wait(self) -> None:
         try:

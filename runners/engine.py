@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from runners.asking import asking
-from runners.connection import Connection
 from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, ImageUnavailable, SandboxRefused
 from runners.podman import specification
 from runners.policy import RUNNER_LABEL, seccomp_of
+from runners.volumes import Volumes
 
 _KEPT = "arena-submission"
 _NOT_FOUND = 404
@@ -53,7 +53,7 @@ class ContainerEnd:
     out_of_memory: bool
 
 
-class Engine(Connection):
+class Engine(Volumes):
     """One container engine beside this process."""
 
     def __init__(self, *, base_url: str | None = None, timeout_seconds: int = 60) -> None:

@@ -18,13 +18,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from runners.beside import Beside
 from runners.container import Launcher
 from runners.engine import Engine
 from runners.faults import ContainerCannotStart, EngineRefused, ImageUnavailable, RunnerFault
+from runners.images.holder import build_holder
+from runners.manifest import sandbox_manifest
+from runners.modes import arrangement_of, output_space, refuse_unknown, shard_of
 from runners.policy import ATTEMPT_LABEL, Placement, SandboxPolicy, volumes_to_cover
 from runners.protocol import BlobSource, Observe, ResultSink
 from runners.runtimes import Runtime, runtime_of
-from runners.serve import Canceller, ServeShard, ShardRun
+from runners.shard import Canceller, ShardRun
 from runners.stage import Stage, remove_folder
 from runners.values import AttemptSpec, BlobRef, CaseResult, Detail, Isolation, Outcome, Receipt
 
@@ -33,13 +37,18 @@ STEPS = ("container_open", "output_written", "receipt_written")
 """The steps at which `observe` is called."""
 
 
+def _anything(_isolation: Isolation) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """Where attempts run: the engine, the folder for staging, and what is the same for all of them.
 
     `runs_root` must have the same path for this process and for the engine. `runner_id` labels the containers and
     names the folder under `runs_root`, so that a successor finds what a killed process left. `runtime` runs what asks
-    for standard isolation, `gvisor_runtime` what asks for gVisor.
+    for standard isolation, `gvisor_runtime` what asks for gVisor. `admit` is called before work is taken, with the
+    isolation that it asks for; what it raises is why none is taken (`runners.selftest.Gate`).
     """
 
     engine: Engine
@@ -48,6 +57,7 @@ class Host:
     runtime: str = "runc"
     gvisor_runtime: str = "runsc"
     cgroup_parent: str | None = None
+    admit: Callable[[Isolation], None] = _anything
 
     def folder(self, attempt_id: str) -> Path:
         """The staging folder of an attempt."""
@@ -121,12 +131,14 @@ def execute_attempt(
     facts = _Facts(datetime.now(UTC).isoformat())
     output: BlobRef | None = None
     fault: str | None = None
-    stage = Stage(host.folder(spec.attempt_id), studies)
+    stage = Stage(host.folder(spec.attempt_id), studies, arrangement_of(spec))
     with contextlib.ExitStack() as leaving:
         leaving.callback(stage.close)
         try:
             stage.open()
-            written = _run(spec, host, images, stage, cpus, facts, canceller, lambda: saw(STEPS[0], spec.attempt_id))
+            written = _run(
+                spec, host, images, results, stage, cpus, facts, canceller, lambda: saw(STEPS[0], spec.attempt_id)
+            )
             output = _store(results, written)
             saw(STEPS[1], spec.attempt_id)
         except RunnerFault as error:
@@ -138,11 +150,12 @@ def execute_attempt(
 
 
 def _run(
-    spec: AttemptSpec, host: Host, images: BlobSource, stage: Stage, cpus: tuple[int, ...], facts: _Facts,
-    canceller: Canceller | None, on_open: Callable[[], None],
+    spec: AttemptSpec, host: Host, images: BlobSource, results: ResultSink, stage: Stage, cpus: tuple[int, ...],
+    facts: _Facts, canceller: Canceller | None, on_open: Callable[[], None],
 ) -> Path:  # fmt: skip
     """Run the cases and return the file of their results."""
     _refuse_what_is_not_here(spec, cpus)
+    host.admit(spec.isolation)
     runtime = host.runtime_for(spec.isolation)
     facts.engine, facts.runtime = dict(runtime.engine), runtime.summary()
     written = stage.input.parent / "output.jsonl"
@@ -154,9 +167,9 @@ def _run(
                 _write_line(file, CaseResult(case.case, Outcome.NOT_REACHED, detail=Detail.CANNOT_START))
             return written
         facts.policy_digest = launcher.policy.digest
-        shard = ServeShard(
-            spec.cases, spec.limits, launcher, stage, lambda result: _write_line(file, result),
-            canceller=canceller, on_open=on_open,
+        shard = shard_of(
+            spec, launcher, stage, lambda result: _write_line(file, result),
+            Beside(spec.outputs, lambda content: _keep(results, stage, content)), canceller=canceller, on_open=on_open,
         )  # fmt: skip
         began = time.monotonic()
         facts.run = shard.record
@@ -168,9 +181,7 @@ def _run(
 
 
 def _refuse_what_is_not_here(spec: AttemptSpec, cpus: tuple[int, ...]) -> None:
-    if spec.mode != "serve":
-        action = f"run mode {spec.mode!r}"
-        raise EngineRefused(action, None, "this runner has mode serve only")
+    refuse_unknown(spec)
     if spec.limits.gpus:
         action = f"give a container {spec.limits.gpus} GPUs"
         raise EngineRefused(action, None, "this runner has none")
@@ -192,6 +203,7 @@ def _launcher(
         volumes=volumes_to_cover(facts.volumes),
         podman=host.engine.is_podman(),
         gvisor=runtime.gvisor,
+        output=output_space(spec),
     )
 
     def place() -> Placement:
@@ -199,7 +211,8 @@ def _launcher(
             cpus=cpus, input_source=str(stage.input), runner_id=host.runner_id, attempt_id=spec.attempt_id
         )
 
-    return Launcher(host.engine, policy, facts.image_id, place)
+    holder = build_holder(host.engine) if policy.output is not None else ""
+    return Launcher(host.engine, policy, facts.image_id, place, holder_image=holder)
 
 
 def _archive(images: BlobSource, ref: BlobRef) -> Path:
@@ -219,15 +232,28 @@ def _store(results: ResultSink, written: Path) -> BlobRef:
         raise RunnerFault(msg) from error
 
 
+def _keep(results: ResultSink, stage: Stage, content: bytes) -> BlobRef:
+    """Store the bytes of an output file."""
+    path = stage.input.parent / "file"
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        msg = f"An output file cannot be stored: {error}"
+        raise RunnerFault(msg) from error
+    return _store(results, path)
+
+
 def _write_line(file: IO[bytes], result: CaseResult) -> None:
     answer = None if result.answer is None else base64.b64encode(result.answer).decode()
-    line = {
+    line: dict[str, Any] = {
         "case": result.case,
         "outcome": result.outcome,
         "latency_seconds": result.latency_seconds,
         "answer_base64": answer,
         "detail": result.detail,
     }
+    if result.files:
+        line["files"] = {name: asdict(ref) for name, ref in result.files}
     file.write(json.dumps(line).encode() + b"\n")
 
 
@@ -249,13 +275,17 @@ def _receipt(spec: AttemptSpec, facts: _Facts, output: BlobRef | None, fault: st
             "sandbox": facts.run.sandbox,
             "engine": facts.engine,
             "runtime": facts.runtime,
+            "summary": sandbox_manifest(
+                facts.run.sandbox, isolation=spec.isolation, runtime=facts.runtime, engine=facts.engine,
+                policy=facts.policy_digest,
+            ),
             "containers": [asdict(each) for each in facts.run.containers],
         },
     )
 
 
 def reap(host: Host, *, alive: frozenset[str] = frozenset()) -> list[str]:
-    """Remove the containers and staging folders of this runner's attempts that are not alive.
+    """Remove the containers, volumes and staging folders of this runner's attempts that are not alive.
 
     Args:
         host: The engine and folders to look through.
@@ -273,6 +303,12 @@ def reap(host: Host, *, alive: frozenset[str] = frozenset()) -> list[str]:
         if attempt not in alive:
             host.engine.kill(container)
             host.engine.remove(container)
+            reaped.add(attempt)
+    # A volume's holder is one of the containers.
+    for volume, labels in host.engine.volumes_of(host.runner_id).items():
+        attempt = labels.get(ATTEMPT_LABEL, "")
+        if attempt not in alive:
+            host.engine.remove_volume(volume)
             reaped.add(attempt)
     for folder in _folders(host.runs_root / host.runner_id):
         if folder.name not in alive:

@@ -60,7 +60,7 @@ class Window:
         if not any(container in (text or "") for text in (texts["cgroup"], texts["mountinfo"], texts["cmdline"])):
             return _unseen(ELSEWHERE if folder.exists() else ENDED)
         try:
-            return {
+            found = {
                 "seen": True,
                 "cgroup": self._limits(texts["cgroup"] or "", container),
                 "process": {**_status(texts["status"] or ""), **_more(folder)},
@@ -70,6 +70,8 @@ class Window:
             }
         except (ProcessLookupError, IndexError, KeyError):  # files that are cut short: it ended while it was read
             return _unseen(ENDED)
+        # One that ended meanwhile has no mounts any more, and its groups may have been gone when they were read.
+        return found if texts["mountinfo"] and _text(folder / "mountinfo") else _unseen(ENDED)
 
     def cpu_seconds(self, pid: int, container: str) -> float | None:
         """Return the CPU time that a container's control group has used; None where the group cannot be seen."""

@@ -14,17 +14,20 @@ import math
 import secrets
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from runners.faults import ContainerCannotStart
 from runners.seccomp import profile_digest, profile_text
+from runners.space import OUTPUT, OutputSpace, volume_mount
 from runners.values import Limits
 
 RUNNER_LABEL = "arena.runner"
 ATTEMPT_LABEL = "arena.attempt"
 INPUT = "/input"
+FIRST_UID = 300_000
+"""Accounts of containers begin above those of any host."""
 
 _MIB = 1024 * 1024
 _PER_RUN = "(per run)"
@@ -64,19 +67,21 @@ class Placement:
     """Where and as whom one container runs: the part of the sandbox that is new for every container.
 
     `uid` is also the gid; `cpus` are the numbers of the CPUs that it is pinned to; `input_source` is the folder on the
-    engine's host that is bound, read-only, to /input; `labels` are ours, by which leftovers are found.
+    engine's host that is bound, read-only, to /input; `labels` are ours, by which leftovers are found; `output_volume`
+    is the volume that is mounted at /output, where the policy has an output.
     """
 
     uid: int
     cpus: tuple[int, ...]
     input_source: str
     labels: tuple[tuple[str, str], ...]
+    output_volume: str = ""
 
     @classmethod
     def fresh(cls, *, cpus: tuple[int, ...], input_source: str, runner_id: str, attempt_id: str) -> Placement:
         """Draw a random uid above every account of the host, so that no two runs share an identity."""
         labels = ((RUNNER_LABEL, runner_id), (ATTEMPT_LABEL, attempt_id))
-        return cls(300_000 + secrets.randbelow(2**29), cpus, input_source, labels)
+        return cls(FIRST_UID + secrets.randbelow(2**29), cpus, input_source, labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,8 @@ class SandboxPolicy:
     `volumes` are the image's own VOLUME paths, each covered by an empty read-only file system: an engine would make
     them writable folders on the host's disk. `seccomp` is a profile as JSON text, by default that of
     `runners.seccomp`. Under `gvisor` the threads of gVisor's own kernel count as the container's, and few would be left
-    for it: its limit of pids is at least 1,024.
+    for it: its limit of pids is at least 1,024. `output` is None where there is no /output; its number of cases is not
+    part of the digest, as the last shard of a case set may have fewer.
     """
 
     limits: Limits
@@ -96,12 +102,16 @@ class SandboxPolicy:
     seccomp: str = field(default_factory=profile_text)
     podman: bool = False
     gvisor: bool = False
+    output: OutputSpace | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 of the request's canonical JSON with the per-run values blanked."""
-        blank = Placement(0, (), _PER_RUN, ())
-        request = self.request(_PER_RUN, blank)
+        blank = Placement(0, (), _PER_RUN, (), _PER_RUN)
+        space = None if self.output is None else replace(self.output, cases=1)
+        request = replace(self, output=space).request(_PER_RUN, blank)
+        if space is not None:
+            request["Output"] = space.options(0)
         request["User"] = _PER_RUN
         request["HostConfig"]["CpusetCpus"] = _PER_RUN
         canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -154,7 +164,7 @@ class SandboxPolicy:
             "CgroupnsMode": "private",
             "ShmSize": limits.shm_mib * _MIB,
             "Init": True,
-            "Ulimits": _ulimits(limits, processes=self.podman),
+            "Ulimits": _ulimits(limits, processes=self.podman, output_mib=self.output.size_mib if self.output else 0),
             "Tmpfs": self._tmpfs(),
             "LogConfig": {"Type": "none", "Config": {}} if self.podman else deepcopy(_BOUNDED_LOG),
             "MaskedPaths": list(_MASKED),
@@ -164,13 +174,20 @@ class SandboxPolicy:
             "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
             "AutoRemove": False,
             "Binds": [],
-            "Mounts": [{"Type": "bind", "Source": placement.input_source, "Target": INPUT, "ReadOnly": True}],
+            "Mounts": self._mounts(placement),
         }
+
+    def _mounts(self, placement: Placement) -> list[dict[str, Any]]:
+        bind = {"Type": "bind", "Source": placement.input_source, "Target": INPUT, "ReadOnly": True}
+        if self.output is None:
+            return [bind]
+        return [bind, dict(volume_mount(placement.output_volume, read_only=False))]
 
     def _tmpfs(self) -> dict[str, str]:
         inodes = "" if self.podman else "nr_inodes=16k,"
         scratch = f"rw,noexec,nosuid,nodev,size={self.limits.tmp_mib}m,{inodes}mode=1777"
-        covers = dict.fromkeys(self.volumes, "ro,noexec,nosuid,nodev,size=4k")
+        shown = [path for path in self.volumes if self.output is None or path != OUTPUT]
+        covers = dict.fromkeys(shown, "ro,noexec,nosuid,nodev,size=4k")
         return {"/tmp": scratch, **covers}  # noqa: S108 - inside the container
 
 
@@ -218,10 +235,10 @@ def seccomp_of(request: Mapping[str, Any]) -> str:
     return next(option.removeprefix(_SECCOMP) for option in options if option.startswith(_SECCOMP))
 
 
-def _ulimits(limits: Limits, *, processes: bool) -> list[dict[str, Any]]:
+def _ulimits(limits: Limits, *, processes: bool, output_mib: int) -> list[dict[str, Any]]:
     hard = {
         "nofile": 1024,
-        "fsize": max(limits.tmp_mib, limits.shm_mib) * _MIB,
+        "fsize": max(limits.tmp_mib, limits.shm_mib, output_mib) * _MIB,
         "core": 0,
         "memlock": 64 * 1024,
         "msgqueue": 0,

@@ -7,7 +7,7 @@ from typing import Any
 
 from runners.compare import differ, plain, said
 from runners.faults import SandboxRefused
-from runners.policy import INPUT, with_short_profile
+from runners.policy import with_short_profile
 
 # Engines list these beside what was asked; with these values they mean "nothing of the kind".
 _HARMLESS: Mapping[str, tuple[Any, ...]] = {
@@ -69,12 +69,19 @@ def _differences(request: Mapping[str, Any], inspected: Mapping[str, Any]) -> li
         {"Type": m.get("Type"), "Destination": m.get("Destination"), "RW": m.get("RW")}
         for m in inspected.get("Mounts") or []
     ]
-    expected = [{"Type": "bind", "Destination": INPUT, "RW": False}]
+    expected = [
+        {"Type": mount["Type"], "Destination": mount["Target"], "RW": not mount["ReadOnly"]}
+        for mount in asked["Mounts"]
+    ]
     # Some engines list the declared tmpfs file systems among the mounts as well.
     binds = [b for b in binds if not (b["Type"] == "tmpfs" and b["Destination"] in asked["Tmpfs"])]
-    if binds != expected:
+    if differ(sorted(binds, key=_destination), sorted(expected, key=_destination)):
         found.append(said("Mounts", expected, binds))
     return found
+
+
+def _destination(mount: Mapping[str, Any]) -> str:
+    return str(mount["Destination"])
 
 
 def _missing_entries(request: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any
 
 from runners.attach import Conversation, Ended, Event, Interrupted, Line, Overlong
+from runners.beside import Beside
 from runners.container import Box, Launcher
-from runners.faults import AttemptCancelled, ContainerCannotStart, EngineRefused
+from runners.faults import AttemptCancelled, ContainerCannotStart
+from runners.output import Left
 from runners.policy import INPUT
-from runners.stage import Stage, StagedCase, compare_with_stage
+from runners.shard import Canceller, ContainerRecord, ShardRun, Sink, seen_as_staged
+from runners.stage import Stage, StagedCase
 from runners.values import CaseInput, CaseResult, Detail, Limits, Outcome, exit_class
 
 _READY = re.compile(rb'[ \t]*\{[ \t]*"ready"[ \t]*:[ \t]*true[ \t]*\}[ \t\r]*')
@@ -29,71 +28,22 @@ _EXIT_GRACE_SECONDS = 5.0
 """How long after its stdout's end a container may take to exit before it counts as having closed it on purpose."""
 _STARTS_IN_A_ROW = 2
 
-Sink = Callable[[CaseResult], None]
-
-
-@dataclass(slots=True)
-class ContainerRecord:
-    """How one container went, for the manifest: never anything that it wrote."""
-
-    startup_seconds: float | None = None
-    cases: int = 0
-    end: str = ""
-
-
-@dataclass(slots=True)
-class ShardRun:
-    """What is known of a shard's run beside its cases."""
-
-    containers: list[ContainerRecord] = field(default_factory=list)
-    sandbox: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def startup_seconds(self) -> float | None:
-        """Time from start to ready of the first container that became ready."""
-        return next((each.startup_seconds for each in self.containers if each.startup_seconds is not None), None)
-
-
-class Canceller:
-    """Lets another thread end a shard's run at its next wait, or in the middle of one."""
-
-    def __init__(self) -> None:
-        self._cancelled = threading.Event()
-        self._conversation: Conversation | None = None
-
-    def cancel(self) -> None:
-        """End the run."""
-        self._cancelled.set()
-        if (conversation := self._conversation) is not None:
-            conversation.interrupt()
-
-    def watch(self, conversation: Conversation | None) -> None:
-        """Name the conversation that a cancellation has to interrupt.
-
-        Raises:
-            AttemptCancelled: It was cancelled already.
-        """
-        self._conversation = conversation
-        self.check()
-
-    def check(self) -> None:
-        """Raise if cancelled.
-
-        Raises:
-            AttemptCancelled: It was.
-        """
-        if self._cancelled.is_set():
-            raise AttemptCancelled
-
 
 class ServeShard:
     """Runs a shard's cases through containers in mode `serve`."""
 
     def __init__(
         self, cases: Sequence[CaseInput], limits: Limits, launcher: Launcher, stage: Stage, sink: Sink,
-        *, canceller: Canceller | None = None, on_open: Callable[[], None] | None = None,
+        *, beside: Beside, canceller: Canceller | None = None, on_open: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
-        """Name what to run; `sink` gets every case's result in order, `on_open` is called once a container runs."""
+        """Name what to run; `sink` gets every case's result in order, `on_open` is called once a container runs.
+
+        Files beside the answers are read when a container is dead: where some are asked for, `sink` waits for them.
+        """
+        self._beside = beside
+        self._waiting: list[CaseResult] = []
+        self._asked: list[str] = []
+        self._left_by: dict[str, Left] = {}
         self._cases = cases
         self._limits = limits
         self._launcher = launcher
@@ -122,7 +72,10 @@ class ServeShard:
             self._run_cases()
         finally:
             if self._box is not None:
-                self._close("stopped")
+                self._close("stopped", read=False)
+        for result in self._waiting:
+            left = self._left_by.get(result.case, Left({}, full=False))
+            self._sink(self._beside.attach(result, left.files, full=left.full))
 
     def _run_cases(self) -> None:
         pending: CaseResult | None = None
@@ -156,12 +109,16 @@ class ServeShard:
         return _spoiled(before) if before is not None and answered else before
 
     def _flush(self, result: CaseResult | None) -> None:
-        if result is not None:
+        if result is None:
+            return
+        if self._beside.outputs:
+            self._waiting.append(result)
+        else:
             self._sink(result)
 
     def _give_up(self, index: int, why: str) -> None:
         for case in self._cases[index:]:
-            self._sink(CaseResult(case.case, Outcome.NOT_REACHED, detail=why))
+            self._flush(CaseResult(case.case, Outcome.NOT_REACHED, detail=why))
 
     def _left(self) -> float:
         return self._limits.total_seconds - self._spent
@@ -183,7 +140,9 @@ class ServeShard:
 
     def _start(self, first: StagedCase) -> str | None:
         """Start one container and wait for its ready line; return why it is not ready."""
-        check = self._verifier(first) if not self._run.containers else None
+        check = None
+        if not self._run.containers:
+            check = seen_as_staged(self._launcher.engine, self._stage, first)
         record = ContainerRecord()
         self._run.containers.append(record)
         try:
@@ -191,7 +150,7 @@ class ServeShard:
         except ContainerCannotStart:
             record.end = Detail.CANNOT_START
             return Detail.CANNOT_START
-        started = time.monotonic()
+        started = box.started_at
         self._run.sandbox = box.manifest
         self._canceller.watch(box.conversation)
         if self._on_open is not None:
@@ -215,22 +174,6 @@ class ServeShard:
             return self._died(box)[1]
         return Detail.NOT_READY_LINE
 
-    def _verifier(self, first: StagedCase) -> Callable[[str], None]:
-        """Return a check that the container sees the first case as it was staged, and nothing afterwards."""
-
-        def check(container: str) -> None:
-            self._stage.reveal(first)
-            try:
-                compare_with_stage(first, self._launcher.engine.read_tar(container, f"{INPUT}/{first.name}"))
-            except EngineRefused as refused:
-                if refused.status != HTTPStatus.NOT_FOUND:
-                    raise
-                compare_with_stage(first, None)
-            finally:
-                self._stage.withdraw(first)
-
-        return check
-
     def _ask(self, index: int) -> CaseResult | None:
         """Put one case to the container; None when it had spoken, or ended, before it was asked."""
         box, staged = self._box, self._staged
@@ -245,6 +188,7 @@ class ServeShard:
         limit = min(self._limits.case_seconds, self._left())
         box.conversation.send(_request(staged.name), limit)
         self._run.containers[-1].cases += 1
+        self._asked.append(staged.name)
         self._staged = None
         if index + 1 < len(self._cases):
             self._staged = self._stage.prepare(self._cases[index + 1])
@@ -299,12 +243,18 @@ class ServeShard:
         end = box.end(self._limits.shutdown_seconds)
         self._close("shutdown_seconds" if end.exit_code is None else exit_class(end.exit_code))
 
-    def _close(self, why: str) -> None:
+    def _close(self, why: str, *, read: bool = True) -> None:
         box, self._box = self._box, None
         self._run.containers[-1].end = why
         with suppress(AttemptCancelled):  # it is being closed already
             self._canceller.watch(None)
-        if box is not None:
+        asked, self._asked = self._asked, []
+        if box is None:
+            return
+        try:
+            if read and self._beside.outputs and asked:
+                self._left_by |= dict.fromkeys(asked, box.read_output(self._beside.wanted(asked)))
+        finally:
             box.close()
 
 

@@ -17,12 +17,13 @@ import re
 import shutil
 import tarfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Protocol
 
 from runners.faults import StudyUnavailable
+from runners.policy import INPUT
 from runners.protocol import BlobSource
 from runners.values import CaseInput
 
@@ -34,17 +35,39 @@ _MEMBER = re.compile(r"s[0-9]{1,6}/i[0-9]{1,8}\.dcm")
 
 @dataclass(frozen=True, slots=True)
 class StagedCase:
-    """A case whose study lies ready: its name and its files' paths, with their SHA-256 where that was asked for."""
+    """A case whose study lies ready: its name and its files' paths, with their SHA-256 where that was asked for.
+
+    A `flat` case fills /input itself, another one a folder of its name there.
+    """
 
     name: str
     files: Mapping[str, str]
+    flat: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where the container sees it."""
+        return INPUT if self.flat else f"{INPUT}/{self.name}"
+
+
+class Arrangement(Protocol):
+    """Makes of an unpacked study what an image of another host expects in /input."""
+
+    def __call__(self, folder: Path, case: str) -> Sequence[str]:
+        """Replace what is in the folder; return the new files' paths in it.
+
+        Raises:
+            ValueError: The study cannot be shown so.
+            OSError: It cannot be written.
+        """
 
 
 class Stage:
     """The folders of one attempt: `input` is bound into its containers, one case at a time appears in it."""
 
-    def __init__(self, root: Path, studies: BlobSource) -> None:
-        """Name the folders; `root` is made by `open` and removed by `close`."""
+    def __init__(self, root: Path, studies: BlobSource, arrange: Arrangement | None = None) -> None:
+        """Name the folders; `root` is made by `open` and removed by `close`. `arrange` makes every case a flat one."""
+        self._arrange = arrange
         self._root = root
         self._studies = studies
         self._ready = str(root / "ready")
@@ -109,21 +132,43 @@ class Stage:
         if found != case.study.sha256:
             msg = f"Study {case.study.sha256} is damaged: its bytes have digest {found}."
             raise StudyUnavailable(msg)
-        return StagedCase(case.case, files)
+        if self._arrange is None:
+            return StagedCase(case.case, files)
+        return StagedCase(case.case, self._rearranged(self._arrange, case, Path(folder), digests), flat=True)
 
     def reveal(self, case: StagedCase) -> None:
         """Let the container see the case."""
-        os.rename(f"{self._ready}/{case.name}", f"{self._input}/{case.name}")
+        self._move(case, f"{self._ready}/{case.name}", self._shown(case))
 
     def withdraw(self, case: StagedCase) -> None:
         """Take a revealed case away, to be revealed again later."""
-        os.rename(f"{self._input}/{case.name}", f"{self._ready}/{case.name}")
+        self._move(case, self._shown(case), f"{self._ready}/{case.name}")
 
     def discard(self, case: StagedCase) -> None:
         """Take a revealed case away for good; its folder is never used again, as a container may hold it open."""
         used = f"{self._used}/{case.name}"
-        os.rename(f"{self._input}/{case.name}", used)
+        if case.flat:
+            os.mkdir(used)
+        self._move(case, self._shown(case), used)
         self._remover.remove(used)
+
+    def _shown(self, case: StagedCase) -> str:
+        return self._input if case.flat else f"{self._input}/{case.name}"
+
+    def _move(self, case: StagedCase, source: str, target: str) -> None:
+        if not case.flat:
+            os.rename(source, target)
+            return
+        for entry in sorted({name.partition("/")[0] for name in case.files}):
+            os.rename(f"{source}/{entry}", f"{target}/{entry}")
+
+    def _rearranged(self, arrange: Arrangement, case: CaseInput, folder: Path, digests: bool) -> Mapping[str, str]:
+        try:
+            names = arrange(folder, case.case)
+            return {name: _file_digest(folder / name) if digests else "" for name in names}
+        except (OSError, ValueError) as error:
+            msg = f"Study {case.study.sha256} cannot be shown in the layout that the challenge declares: {error}"
+            raise StudyUnavailable(msg) from error
 
 
 def remove_folder(root: Path) -> None:
@@ -146,7 +191,7 @@ def compare_with_stage(case: StagedCase, tar_stream: Iterable[bytes] | None) -> 
 
     Args:
         case: The staged and revealed case.
-        tar_stream: `/input/<case>` as the engine reads it through the container; None where it sees no such folder.
+        tar_stream: The case's `path` as the engine reads it through the container; None where it sees no such folder.
 
     Raises:
         StudyUnavailable: A file is missing, added or different.
@@ -169,7 +214,7 @@ def _files_seen(case: str, tar_stream: Iterable[bytes]) -> dict[str, str]:
                 if member.isdir():
                     continue
                 content = archive.extractfile(member) if member.isfile() else None
-                seen[member.name.removeprefix(f"{case}/")] = _digest(content) if content else "no regular file"
+                seen[member.name.partition("/")[2]] = _digest(content) if content else "no regular file"
     except tarfile.TarError as error:
         msg = f"What the container would see of case {case} cannot be read: {error}"
         raise StudyUnavailable(msg) from error
@@ -181,6 +226,11 @@ def _digest(content: IO[bytes]) -> str:
     while chunk := content.read(_CHUNK):
         hashed.update(chunk)
     return hashed.hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as content:
+        return _digest(content)
 
 
 class _MalformedStudyError(Exception):

@@ -71,6 +71,10 @@ def judging_digest(declaration: Declaration) -> str:
     if declaration.metrics:
         # Absent where there are none: what judged before there were any keeps its digest.
         judged["metrics"] = dumped["metrics"]
+    if declaration.sockets is not None:
+        judged["sockets"] = dumped["sockets"]
+    if declaration.outputs:
+        judged["outputs"] = dumped["outputs"]
     if dumped["isolation"] != "standard":
         judged["isolation"] = dumped["isolation"]
     judged |= _judged_clinically(declaration, dumped)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from arena.challenge.clinical import CalibrationTest, NormDeclaration, Prevalence, ReadersTable, Subgroups
+from arena.challenge.containers import Layout, Mode, OutputDeclaration, Sockets
 from arena.challenge.strict import FindingCode, Strict, disagreement
 from arena.ranking.adjustment import Adjustment
 from arena.scoring.missing import MissingPolicy
@@ -66,7 +67,7 @@ class Feedback(Strict):
     """What a vendor learns from its submissions while the phase is open (docs/security.md).
 
     With the Ladder a new best of a vendor is shown only if it is better than the vendor's shown best by more than
-    `eta` and by more than one standard error of the difference.
+    `eta` and by more than one standard error of the difference; chance counts as shown.
     """
 
     ladder: bool = True
@@ -175,7 +176,10 @@ class Declaration(Strict):
     findings: tuple[Finding, ...] = Field(min_length=1, max_length=40)
     case_sets: tuple[CaseSetDeclaration, ...] = Field(min_length=1)
     phases: tuple[Phase, ...] = Field(min_length=1)
-    modes: tuple[Literal["serve"], ...] = ("serve",)
+    modes: tuple[Mode, ...] = Field(default=("serve",), min_length=1)
+    layout: Layout = "arena"
+    sockets: Sockets | None = None
+    outputs: tuple[OutputDeclaration, ...] = Field(default=(), max_length=10)
     isolation: Literal["standard", "gvisor"] = "standard"
     limits: LimitsDeclaration = LimitsDeclaration()
     missing: MissingPolicy = MissingPolicy.WORST
@@ -204,6 +208,8 @@ class Declaration(Strict):
             ("case_sets", [c.name for c in self.case_sets]),
             ("phases", [p.name for p in self.phases]),
             ("metrics", [m.name for m in self.metrics]),
+            ("modes", list(self.modes)),
+            ("outputs", [o.name for o in self.outputs]),
         ):
             for number, name in enumerate(names):
                 if name in names[:number]:
@@ -217,6 +223,25 @@ class Declaration(Strict):
             if phase.follows is not None and phase.follows not in windows:
                 reason, allowed = "it is no phase with a window", ", ".join(windows)
                 raise disagreement(reason, ("phases", number, "follows"), phase.follows, allowed)
+        return self
+
+    @model_validator(mode="after")
+    def _layout_is_whole(self) -> Declaration:
+        if self.layout == "arena":
+            if self.sockets is not None:
+                reason = "sockets belong to layout grand-challenge"
+                raise disagreement(reason, ("sockets",), "given", "no such key, or layout: grand-challenge")
+            return self
+        if self.sockets is None:
+            reason = "layout grand-challenge needs its sockets"
+            raise disagreement(reason, ("sockets",), None, "a mapping with the keys image, findings")
+        if "case" not in self.modes:
+            reason = "images of that layout run one container for each case"
+            raise disagreement(reason, ("modes",), ", ".join(self.modes), "a list with case in it")
+        codes, files = [f.code for f in self.findings], list(self.sockets.findings.values())
+        if sorted(self.sockets.findings) != sorted(codes) or len(set(files)) != len(files):
+            place, allowed = ("sockets", "findings"), f"a file of its own for each of {', '.join(codes)}"
+            raise disagreement("each finding has one file", place, ", ".join(self.sockets.findings), allowed)
         return self
 
     @model_validator(mode="after")

@@ -190,4 +190,6 @@ def _spec(session: Session, offer: queue.Offer, attempt_id: AttemptId) -> Attemp
         mode=submission.mode,
         exclusive=shard.kind == queue.RERUN,
         isolation=Isolation(declaration.isolation),
+        outputs=tuple(output.to_file() for output in declaration.outputs),
+        layout=declaration.sockets.to_layout() if declaration.sockets and submission.mode == "case" else None,
     )

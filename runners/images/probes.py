@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from runners.engine import Engine
 from runners.images.build import build_from_files
+from runners.images.file_probes import FILE_PROBES, FILES
 
 _SHARED = r"""
 import json, os, sys, time
@@ -175,8 +176,9 @@ def build_probe(engine: Engine, name: str, base: str) -> str:
     Raises:
         RunnerFault: The engine is not there, or the base is not.
     """
-    probe = PROBES[name]
+    probe = PROBES[name] if name in PROBES else Probe(FILE_PROBES[name])
     files = {f"{each}.py": other.source.encode() for each, other in PROBES.items()}
+    files |= {f"{each}.py": source.encode() for each, source in {**FILE_PROBES, "files": FILES}.items()}
     entrypoint = list(probe.entrypoint or ("python3", "-E", "-S", f"/probes/{name}.py"))
     if name == "no_program_at_all":
         entrypoint = []

@@ -25,6 +25,7 @@ class Bench:
     root: Path
     engine: Engine
     runner_id: str
+    runtime: str = "runc"
     studies: BlobStore = field(init=False)
     images: BlobStore = field(init=False)
     results: BlobStore = field(init=False)
@@ -36,7 +37,7 @@ class Bench:
 
     @property
     def host(self) -> Host:
-        return Host(self.engine, self.root / "runs", self.runner_id)
+        return Host(self.engine, self.root / "runs", self.runner_id, runtime=self.runtime)
 
     def runner(self, **settings: object) -> LocalRunner:
         return LocalRunner(
@@ -58,9 +59,10 @@ class Bench:
         )
 
     def left_behind(self) -> list[str]:
-        """Containers with this runner's label, and everything in its staging folder."""
+        """Containers and volumes with this runner's label, and everything in its staging folder."""
         folder = self.root / "runs" / self.runner_id
-        return [*self.engine.containers_of(self.runner_id), *(str(path) for path in folder.rglob("*"))]
+        engines = [*self.engine.containers_of(self.runner_id), *self.engine.volumes_of(self.runner_id)]
+        return [*engines, *(str(path) for path in folder.rglob("*"))]
 
 
 def anonymous_volumes() -> set[str]:

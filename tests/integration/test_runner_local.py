@@ -28,7 +28,7 @@ from runners.images.build import build_from_files
 from runners.images.probes import build_probe
 from runners.local import LocalRunner
 from runners.protocol import Runner
-from runners.values import AttemptId, AttemptSpec, BlobRef, CaseInput, Limits, ShardId, Status
+from runners.values import AttemptId, AttemptSpec, BlobRef, CaseInput, GrandChallengeLayout, Limits, ShardId, Status
 from tests.hostile.surroundings import BASE_IMAGE, Bench, EngineCable
 
 pytestmark = pytest.mark.engine
@@ -134,7 +134,8 @@ def test_what_this_host_lacks_is_the_hosts_fault(bench: Bench, probe: Callable[[
     specs = {
         "GPU": spec_for(bench, image, attempt="gpu", limits=replace(LIMITS, gpus=1)),
         "CPUs": spec_for(bench, image, attempt="cpus", limits=replace(LIMITS, cpus=64)),
-        "batch": replace(spec_for(bench, image, attempt="mode"), mode="batch"),
+        "mode 'swarm'": replace(spec_for(bench, image, attempt="mode"), mode="swarm"),
+        "layout": replace(spec_for(bench, image, attempt="layout"), layout=GrandChallengeLayout("x", ())),
         "archive": spec_for(bench, "sha256:" + "0" * 64, attempt="image"),
     }
     for word, spec in specs.items():

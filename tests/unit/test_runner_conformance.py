@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from runners.conformance import BEHAVIOURS, Behaviour, Seen
+from runners.behaviours import SERVE_BEHAVIOURS
+from runners.conformance import Behaviour, Seen
 from runners.images.probes import PROBES
 from runners.values import Outcome
 
-BY_PROBE = {each.probe: each for each in BEHAVIOURS}
+BY_PROBE = {each.probe: each for each in SERVE_BEHAVIOURS}
 
 
 def seen(
@@ -30,11 +31,11 @@ def seen(
 
 def test_every_probe_has_one_claim() -> None:
     assert sorted(BY_PROBE) == sorted(PROBES)
-    assert len(BY_PROBE) == len(BEHAVIOURS)
+    assert len(BY_PROBE) == len(SERVE_BEHAVIOURS)
 
 
 def test_every_outcome_that_a_runner_can_give_in_serve_mode_is_shown() -> None:
-    shown = {outcome for each in BEHAVIOURS for allowed in each.endings for outcome, _ in allowed}
+    shown = {outcome for each in SERVE_BEHAVIOURS for allowed in each.endings for outcome, _ in allowed}
     # Abstentions are read by the parser, output quotas belong to challenges with outputs, and a fault of the host
     # gives no output at all.
     assert set(Outcome) - shown == {Outcome.ABSTAINED, Outcome.OUTPUT_QUOTA, Outcome.NOT_RUN}
