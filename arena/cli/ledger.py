@@ -80,7 +80,7 @@ def _csv(rows: Sequence[LedgerRow]) -> str:
 def _print(rows: Sequence[LedgerRow], title: str, eta: float) -> None:
     said = {
         "score": "its rounded score",
-        "not_better": f"not better than the shown best by more than {eta:g}",
+        "not_better": f"not better than the shown best, or than chance, by more than {eta:g}",
         "everything": "everything: the phase had closed",
     }
     lines = [

@@ -220,8 +220,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Оценки по признакам появятся после закрытия этапа.",
     ),
     "entry.not_better": (
-        "{phase}: not better than the shown best by more than {eta}. Its numbers appear when the phase has closed.",
-        "{phase}: не лучше показанной лучшей более чем на {eta}. Оценки появятся после закрытия этапа.",
+        (
+            "{phase}: not better than the shown best, or than chance, by more than {eta}. "
+            "Its numbers appear when the phase has closed."
+        ),
+        (
+            "{phase}: не лучше показанной лучшей или случайного ответа более чем на {eta}. "
+            "Оценки появятся после закрытия этапа."
+        ),
     ),
     "entry.not_listed": (
         "This submission is on no leaderboard yet.",

@@ -113,6 +113,8 @@ def rules(entry_rule: str) -> dict[str, object]:
                 "closes_at": NOW + timedelta(days=3650),
                 "entry_rule": entry_rule,
                 "quota": {"per_day": ATTEMPTS, "total": ATTEMPTS},
+                # Every attempt is shown, the most that one can be told; the Ladder is laid over it in a replay.
+                "feedback": {"ladder": False},
             }
         ],
         "limits": {"cases_per_shard": 100, "case_seconds": 5, "startup_seconds": 60, "memory_mib": 128},

@@ -39,19 +39,20 @@ def weights_of_last(values: Sequence[float]) -> list[float]:
     return [value - 0.5 for value in values]
 
 
-def weights_of_best(standing: Sequence[tuple[int, float]]) -> list[float]:
-    """Weigh probes of which only the best one stands on the board.
+def weights_of_best(standing: Sequence[tuple[int, float]], margin: float = 0.0) -> list[float]:
+    """Weigh probes of which only the best one stands on the board, or the best that is better by a margin.
 
     Args:
         standing: After each attempt, which of them stood and with which score. An attempt that never stood scored less
             than the one that did; its weight is what a guesser scores on average below that.
+        margin: By how much an attempt must be better to stand.
     """
     weights = []
     for attempt, (stands, value) in enumerate(standing):
         if stands == attempt:
             weights.append(value - 0.5)
         else:
-            z = (value - 0.5) / SPREAD
+            z = (value + margin - 0.5) / SPREAD
             weights.append(-SPREAD * float(norm.pdf(z) / norm.cdf(z)))
     return weights
 

@@ -23,6 +23,7 @@ from arena.store.tables import (
     ChallengeVersion,
     Evaluation,
     EvaluationState,
+    Feedback,
     Leaderboard,
     LeaderboardEntry,
     Score,
@@ -54,6 +55,7 @@ class Replay:
     def forget_boards(self) -> None:
         """Begin again before the first revision."""
         with self.store.write() as session:
+            session.exec(delete(Feedback))
             session.exec(delete(LeaderboardEntry))
             session.exec(delete(Leaderboard))
 
@@ -65,12 +67,14 @@ class Replay:
                 submission.state = SubmissionState.ACCEPTED if inside else SubmissionState.WITHDRAWN
                 session.add(submission)
 
-    def rule(self, entry_rule: str) -> None:
-        """Choose entries by another rule."""
+    def rule(self, entry_rule: str, *, ladder: bool = False) -> None:
+        """Choose entries by another rule, or by what the Ladder shows."""
         with self.store.write() as session:
             version = session.exec(select(ChallengeVersion)).one()
             (phase,) = version.declaration["phases"]
-            version.declaration = version.declaration | {"phases": [phase | {"entry_rule": entry_rule}]}
+            version.declaration = version.declaration | {
+                "phases": [phase | {"entry_rule": entry_rule, "feedback": {"ladder": ladder}}]
+            }
             session.add(version)
 
     def read(self, *codes: str) -> Seen:

@@ -6,6 +6,7 @@ Ten probing containers run through the real worker; after each of them everythin
 from __future__ import annotations
 
 import html
+import json
 import math
 import re
 from collections import Counter, defaultdict
@@ -34,6 +35,7 @@ from tests.acceptance.probing import (
     probe_image,
 )
 from tests.acceptance.probing_attacks import (
+    SPREAD,
     macro_auc,
     possible_triples,
     read_curve,
@@ -44,6 +46,7 @@ from tests.acceptance.probing_attacks import (
 )
 from tests.acceptance.probing_public import Seen, addresses, assert_only_the_stated_fields
 from tests.acceptance.probing_replay import replaying
+from tests.acceptance.probing_simulation import Ladder, macro_with_influence
 from tests.hostile.corpus import Witness, witness
 
 __all__ = ["witness"]
@@ -54,6 +57,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="
 STATED_BITS = 14
 STATED_TRIPLES = 15_151
 STATED_AUC = 0.70
+STATED_LADDER_AUC = 0.60
 STATED_LEAK = 0.95
 """What the attack must reach where curves are public: by this the bound above can fail."""
 
@@ -189,6 +193,43 @@ def test_where_only_the_best_stands_the_others_teach_no_more(
     for (before, _), (after, _), attempt in zip(standing, standing[1:], range(1, ATTEMPTS), strict=False):
         assert after in {before, attempt}, "an attempt either stands or leaves the board as it was"
     assert macro_auc(vote(levels, weights_of_best(standing)), season.labels) <= STATED_AUC
+
+
+def test_under_the_ladder_ten_probes_teach_an_attacker_next_to_nothing(
+    season: Season, levels: NDArray[np.int64], tmp_path: Path, child: ScoringChild
+) -> None:
+    with replaying(season, tmp_path / "home", child) as replay:
+        replay.forget_boards()
+        replay.rule("best", ladder=True)
+        seen = []
+        for attempt in range(ATTEMPTS):
+            replay.enter(*season.submissions[: attempt + 1])
+            seen.append(replay.read(*season.submissions))
+    for reading in seen:
+        assert_only_the_stated_fields(reading)
+    standing = [best_of(reading, season) for reading in seen]
+    ladder = Ladder(0.01)
+    verdicts = [ladder(*macro_with_influence(probe.astype(float), season.labels)) for probe in levels]
+    shown = [attempt for attempt, told in enumerate(verdicts) if told is not None]
+    assert [attempt for attempt, _ in standing] == [max(s for s in shown if s <= k) for k in range(ATTEMPTS)]
+    assert 1 <= len(shown) < ATTEMPTS, "the simulation would not be tested"
+    for attempt, code in enumerate(season.submissions):
+        entry = json.loads(seen[-1].pages[f"/api/v1/entries/{code}"][1])
+        assert len(entry["standings"]) == (attempt == shown[-1])
+        held_back = [{"phase": "season", "eta": 0.01}]
+        assert entry["not_better_than_shown_best"] == ([] if attempt in shown else held_back)
+    opinion = vote(levels, weights_of_best(standing, margin=math.sqrt(2) * SPREAD))
+    assert macro_auc(opinion, season.labels) <= STATED_LADDER_AUC
+
+
+def test_no_page_but_the_board_and_the_entries_pages_depends_on_labels(elsewhere: list[Seen]) -> None:
+    def constant(address: str) -> bool:
+        return len({seen.pages[address] for seen in elsewhere}) == 1
+
+    depend = {re.sub(r"/entries/[^/?]+|entry=.*", "", a) for a in elsewhere[0].pages if not constant(a)}
+    board = "/api/v1/challenges/small/phases/season/leaderboard"
+    lite = {f"/lite?challenge=small&lang={language}" for language in ("en", "ru")}
+    assert depend == {board, f"{board}?format=csv", *lite, "/api/v1", "/lite/algorithm?"}
 
 
 def test_attack_67_the_same_votes_break_the_bound_where_curves_are_public(

@@ -104,7 +104,7 @@ def test_a_held_back_score_changes_nothing_that_is_public_but_the_one_sentence(c
     view = entry_view(facts, Words(Language.EN), board_path="/", entry_path="/algorithm")
     assert view.standings == ()
     assert view.notes == (
-        "Season: not better than the shown best by more than 0.01. Its numbers appear when the phase has closed.",
+        "Season: not better than the shown best, or than chance, by more than 0.01. Its numbers appear when the phase has closed.",
     )
     assert entry_view(reader.entry(first), Words(Language.EN), board_path="/", entry_path="/a").standings != ()
     board = leaderboard_view(facts.phases[0], Words(Language.RU), entry_path="/a")

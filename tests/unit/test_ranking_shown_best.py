@@ -54,6 +54,12 @@ def test_without_a_margin_the_standard_error_still_decides() -> None:
     assert not improves(entry("0.7001", 0.00011), entry("0.7"), eta=0.0)
 
 
+def test_steps_from_a_score_below_chance_are_shown_only_above_it() -> None:
+    assert not improves(entry("0.4"), entry("0.1"), eta=0.01)
+    assert not improves(entry("0.51"), entry("0.1"), eta=0.01)
+    assert improves(entry("0.5100001"), entry("0.1"), eta=0.01)
+
+
 def test_an_entry_without_a_score_is_beaten_by_any_score_and_beats_none() -> None:
     assert improves(entry("0.1", 0.5), entry(None), eta=0.01)
     assert not improves(entry(None), entry("0.1"), eta=0.01)
