@@ -207,8 +207,8 @@ def plan_resamples(findings: Sequence[Cases], seed: int, count: int) -> Resample
 
 def _rare_holders(cases: Cases) -> list[NDArray[np.int64]]:
     """Return the patients that hold each class which few patients hold."""
-    held = [np.unique(cases.patients[cases.positive]), np.unique(cases.patients[~cases.positive])]
-    return [patients for patients in held if patients.size < _NEVER_ABSENT]
+    held = ((cases.patients_positive, cases.positive), (cases.patients_negative, ~cases.positive))
+    return [np.unique(cases.patients[of]) for count, of in held if count < _NEVER_ABSENT]
 
 
 def resampled_counts(columns: Sequence[Column], seed: int, count: int) -> Iterator[tuple[ClassCounts, ...]]:
