@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runners.attach import LOG_BYTES, Conversation
@@ -17,6 +17,7 @@ from runners.output import Left, OutputFolder, unlike_asked
 from runners.podman import read_back_bundle
 from runners.policy import Placement, SandboxPolicy
 from runners.readback import read_back
+from runners.shims import reap_shims
 
 _READY_LINE_BYTES = 256
 _KILL_SECONDS = 30.0
@@ -37,7 +38,7 @@ class Launcher:
     image_id: str
     place: Place
     program: tuple[str, ...] = ()
-    window: Window = Window()
+    window: Window = field(default_factory=Window)
     holder_image: str = ""
 
     def launch(self, check: Check | None = None, *, listens: bool = True) -> Box:
@@ -198,6 +199,8 @@ class Box:
                     msg = f"A killed container did not end within {_KILL_SECONDS:.0f} s."
                     raise EngineUnavailable(msg)
             self._engine.remove(self.container)
+            if self._conversation is not None and self._waiter is None:  # its start failed
+                reap_shims(self.container)
             self._stopped = True
 
     def _wait(self) -> None:

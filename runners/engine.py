@@ -24,6 +24,8 @@ from runners.policy import RUNNER_LABEL, seccomp_of
 from runners.volumes import Volumes
 
 _KEPT = "arena-submission"
+# How engines say what came of an archive; the longer one first.
+_LOADED = ("Loaded image ID:", "Loaded image:")
 _NOT_FOUND = 404
 _CONFLICT = 409
 # How the engines word that the image's own program or folder cannot be run; everything else at start is the host's.
@@ -89,16 +91,18 @@ class Engine(Volumes):
                 msg = f"The engine does not have image {image_id}, and there is no archive of it."
                 raise ImageUnavailable(msg)
             tags, ids = self._images()
+            brought: set[str] = set()
             try:
-                self._load(archive)
+                self._load(archive, brought)
                 facts = self.image(image_id)
                 if facts is not None:
                     with asking("name an image"):
                         self._api.tag(image_id, *_kept_name(image_id).split(":"))
             finally:
-                self._restore_tags(tags, image_id)
+                came = self._ids_of(brought) - ids
+                self._restore_tags(tags, image_id, brought)
                 if facts is None:
-                    self._drop_images(self._images()[1] - ids)
+                    self._drop_images(came)
         if facts is None:
             msg = f"The archive does not contain image {image_id}."
             raise ImageUnavailable(msg)
@@ -258,12 +262,22 @@ class Engine(Volumes):
             body = specification(request, profile.name)
             return str(self._podmans("POST", "/containers/create", body)["Id"])
 
-    def _load(self, archive: Path) -> None:
+    def _load(self, archive: Path, brought: set[str]) -> None:
+        """Load an archive; `brought` gets the names and ids that the engine says came of it, also where it fails."""
         with self._slow_api() as api, asking("load an image"), archive.open("rb") as stream:
             for line in api.load_image(stream, quiet=True):
                 if "error" in line:
                     action = "load an image"
                     raise EngineRefused(action, None, str(line["error"]))
+                said = str(line.get("stream") or "").strip()
+                for words in _LOADED:
+                    if said.startswith(words):
+                        brought |= {name.strip() for name in said.removeprefix(words).split(",")}
+
+    def _ids_of(self, names: set[str]) -> set[str]:
+        """Return the ids of images by their names or ids."""
+        tags, ids = self._images()
+        return {tags[name] for name in names & tags.keys()} | (names & ids)
 
     def _images(self) -> tuple[dict[str, str], set[str]]:
         """Return the images' tags with the ids that they name, and all ids."""
@@ -273,8 +287,11 @@ class Engine(Volumes):
         named.pop("<none>:<none>", None)
         return named, {str(each["Id"]) for each in images}
 
-    def _restore_tags(self, before: Mapping[str, str], kept_id: str) -> None:
+    def _restore_tags(self, before: Mapping[str, str], kept_id: str, brought: set[str]) -> None:
+        """Undo what loading did to names; a name that somebody else gave or moved in the meantime is left alone."""
         for tag, image_id in self._images()[0].items():
+            if tag not in brought:
+                continue
             # Podman puts a registry before a name that has none.
             ours = image_id == kept_id and tag.rpartition("/")[2] == _kept_name(kept_id)
             if ours or before.get(tag) == image_id:

@@ -1,0 +1,62 @@
+"""Processes that stay behind of a container whose start failed, although the engine has removed it.
+
+Between Docker's daemon and a runtime stands a shim, a process for each container. Where gVisor fails to start one, its
+shim stays for good (seen with Docker 20.10 and runsc 20221219). It names the container's id, which is ours alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+_PROC = Path("/proc")
+_NAME = "containerd-shim"
+_GRACE_SECONDS = 1.0
+_PAUSE_SECONDS = 0.05
+
+
+def shims_of(container: str, *, proc: Path = _PROC) -> list[int]:
+    """Return the shims of a container by its id, as far as they can be seen from here."""
+    return sorted(pid for pid, words in _commands(proc) if _is_shim(words) and container in words)
+
+
+def reap_shims(container: str, *, grace_seconds: float = _GRACE_SECONDS) -> list[int]:
+    """Kill the shims of a container that the engine has removed; return those that had to be killed.
+
+    A shim that ends in good order is given a moment. Where this account may not kill one, the log says so.
+    """
+    left = _left_after(container, grace_seconds)
+    for pid in left:
+        try:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        except PermissionError:
+            _log.warning("Process %s, a shim of a container that is gone, stays: it may not be killed from here.", pid)
+    if left:
+        _left_after(container, grace_seconds)
+    return left
+
+
+def _left_after(container: str, seconds: float) -> list[int]:
+    """Return a container's shims once there is none, or after so long."""
+    deadline = time.monotonic() + seconds
+    while (left := shims_of(container)) and time.monotonic() < deadline:
+        time.sleep(_PAUSE_SECONDS)
+    return left
+
+
+def _commands(proc: Path) -> Iterator[tuple[int, list[str]]]:
+    for folder in proc.iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):  # gone, or not ours to read
+                yield int(folder.name), (folder / "cmdline").read_text(errors="replace").split("\0")
+
+
+def _is_shim(words: list[str]) -> bool:
+    return Path(words[0]).name.startswith(_NAME)
