@@ -137,11 +137,12 @@ def subgroup_scores(
         adjust: Adjusts the p values of a table, which are one family.
     """
     found = []
-    for column in attributes:
+    for column, values in attributes.items():
+        named = np.array([value or NOT_STATED for value in values])
         per_finding = {finding: cells[column] for finding, cells in shown.items()}
-        tables = [_finding_table(inputs, attributes, finding, cells, adjust) for finding, cells in per_finding.items()]
+        tables = [_finding_table(inputs, named, finding, cells, adjust) for finding, cells in per_finding.items()]
         if len(per_finding) > 1:
-            found.append(_macro_table(inputs, attributes, column, per_finding, adjust))
+            found.append(_macro_table(inputs, named, column, per_finding, adjust))
         found += tables
     return tuple(found)
 
@@ -164,16 +165,12 @@ def cell_column(inputs: ScoringInputs, finding: str, held: NDArray[np.bool_]) ->
     return make_column(coded.codes, cases.subset(coded.kept), size=coded.size)
 
 
-def _held(attributes: Attributes, column: str, name: str) -> NDArray[np.bool_]:
-    return np.array([(value or NOT_STATED) == name for value in attributes[column]], dtype=np.bool_)
-
-
 def _finding_table(
-    inputs: ScoringInputs, attributes: Attributes, finding: str, cells: ColumnCells, adjust: Adjust
+    inputs: ScoringInputs, named: NDArray[np.str_], finding: str, cells: ColumnCells, adjust: Adjust
 ) -> SubgroupTable:
     rows, scored = [], []
     for cell in cells.shown:
-        column = cell_column(inputs, finding, _held(attributes, cells.column, cell.name))
+        column = cell_column(inputs, finding, named == cell.name)
         estimate, influence = _cell_auc(column, cell)
         rows.append(CellScores(name=cell.name, cell=cell, auc=estimate))
         scored.append(_Scored(cell.name, estimate.exact, influence))
@@ -209,7 +206,7 @@ def _cell_auc(column: Column | None, cell: Cell) -> tuple[Estimate, NDArray[np.f
 
 def _macro_table(
     inputs: ScoringInputs,
-    attributes: Attributes,
+    named: NDArray[np.str_],
     column: str,
     per_finding: Mapping[str, ColumnCells],
     adjust: Adjust,
@@ -219,7 +216,7 @@ def _macro_table(
     known = (inputs.labels[:, [inputs.findings.index(finding) for finding in per_finding]] != UNKNOWN).any(axis=1)
     rows, scored, n = [], [], 0
     for name in sorted(set.union(*names)):
-        held = _held(attributes, column, name)
+        held = named == name
         if name not in everywhere:
             # How many cases it holds could tell a hidden count, so that is not said either.
             rows.append(CellScores(name=name, cell=None, auc=absent(Reason.SUPPRESSED, n=0, method=Method.AUC_LOGIT_T)))

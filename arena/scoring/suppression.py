@@ -24,6 +24,9 @@ NOT_STATED: Final = "not_stated"
 _PRIMES: Final = (2_147_483_647, 2_147_483_629)
 """The two largest primes below 2³¹: products of residues fit into int64."""
 
+_SPARE: Final = 2
+_KEY: Final = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -108,9 +111,10 @@ def shown_cells(
     values = {name: np.array([v or NOT_STATED for v in columns[name]])[known] for name in sorted(columns)}
     studies = _Studies(values, labels[known] == 1, patients[known], minimum)
     cells = studies.cells()
+    crossings = [crossing for crossing in studies.crossings(cells) if not studies.enough(crossing.cell)]
     shown = [cell for cell in cells if studies.enough(cell.cell)]
     while shown:
-        following = _following(studies, cells, shown)
+        following = _following(studies, cells, crossings, shown)
         if following is None:
             break
         shown.remove(_to_hide(studies, shown, following))
@@ -175,13 +179,13 @@ class _Studies:
             name=name,
             positives=int(np.count_nonzero(of_positive)),
             negatives=int(np.count_nonzero(of_negative)),
-            patients_positive=np.unique(self._patients[of_positive]).size,
-            patients_negative=np.unique(self._patients[of_negative]).size,
+            patients_positive=int(np.count_nonzero(np.bincount(self._patients[of_positive]))),
+            patients_negative=int(np.count_nonzero(np.bincount(self._patients[of_negative]))),
         )
         return _Group(column, name, atoms, cell)
 
 
-def _following(studies: _Studies, cells: list[_Group], shown: list[_Group]) -> _Group | None:
+def _following(studies: _Studies, cells: list[_Group], crossings: list[_Group], shown: list[_Group]) -> _Group | None:
     """Return a group below the minimum that follows from what is shown; None where none does."""
     hidden = [cell for cell in cells if cell not in shown]
     unions = [
@@ -189,7 +193,7 @@ def _following(studies: _Studies, cells: list[_Group], shown: list[_Group]) -> _
         for column in sorted({cell.column for cell in hidden})
         if len(together := [cell for cell in hidden if cell.column == column]) > 1
     ]
-    small = [group for group in (*hidden, *studies.crossings(cells), *unions) if not studies.enough(group.cell)]
+    small = [group for group in (*hidden, *crossings, *unions) if not studies.enough(group.cell)]
     follows = in_span(_published(studies, shown), [group.atoms for group in small])
     return next((group for group, found in zip(small, follows, strict=True) if found), None)
 
@@ -211,23 +215,31 @@ def _published(studies: _Studies, shown: list[_Group]) -> list[NDArray[np.bool_]
 def in_span(rows: Sequence[NDArray[np.bool_]], wanted: Sequence[NDArray[np.bool_]]) -> list[bool]:
     """Say which 0/1 vectors are linear combinations of others, all of shape (a,).
 
-    Computed exactly, modulo two primes. What follows over the rationals follows modulo a prime unless the prime
-    divides a minor of the rows, which no prime of this size does below rank 22 (Hadamard's bound), and hardly both
-    do above; what follows only modulo a prime is called following too, which can hide a cell more but never a cell
-    less.
+    Computed in whole numbers, modulo two primes, after a projection onto a few more directions than there are rows.
+    What follows stays following under both, unless a prime divides a minor of the rows, which no prime of this size
+    does below rank 22 (Hadamard's bound), and hardly both do above. What does not follow is called following with a
+    chance of about one in the prime: that can hide a cell more, never a cell less.
     """
-    found = np.zeros(len(wanted), dtype=np.bool_)
     if not wanted:
         return []
+    known, asked = np.array(rows, dtype=np.int64), np.array(wanted, dtype=np.int64)
+    if known.shape[1] > len(rows) + _SPARE:
+        directions = _directions(known.shape[1], len(rows) + _SPARE)
+        known, asked = known @ directions, asked @ directions
+    found = np.zeros(len(wanted), dtype=np.bool_)
     for prime in _PRIMES:
-        rest = _reduced(np.array(rows, dtype=np.int64), np.array(wanted, dtype=np.int64), prime)
-        found |= ~rest.any(axis=1)
+        found |= ~_reduced(known % prime, asked % prime, prime).any(axis=1)
     return [bool(follows) for follows in found]
+
+
+def _directions(length: int, width: int) -> NDArray[np.int64]:
+    """Return fixed pseudo-random vectors of 20 bits, shape (length, width): sums over 2⁴³ patterns stay exact."""
+    raw = np.random.Philox(key=_KEY).random_raw(length * width)
+    return (raw >> np.uint64(44)).astype(np.int64).reshape(length, width)
 
 
 def _reduced(rows: NDArray[np.int64], wanted: NDArray[np.int64], prime: int) -> NDArray[np.int64]:
     """Return what is left of the wanted vectors when the rows have been eliminated from them."""
-    rows = rows.copy()
     for place in range(len(rows)):
         filled = np.flatnonzero(rows[place])
         if filled.size == 0:

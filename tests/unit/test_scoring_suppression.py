@@ -170,9 +170,9 @@ def test_neither_the_order_of_studies_nor_of_columns_matters(seed: int, random: 
 
 def test_membership_in_a_span_is_exact() -> None:
     rng = np.random.default_rng(2)
-    for _ in range(60):
-        rows = rng.random((6, 9)) < 0.4
-        wanted = rng.random((8, 9)) < 0.4
+    for width in (9, 9, 9, 40) * 15:
+        rows = rng.random((6, width)) < 0.4
+        wanted = np.concatenate([rng.random((8, width)) < 0.4, rows[:1] ^ rows[1:2], rows[2:4], rows[:1] & ~rows[:1]])
         rank = np.linalg.matrix_rank(rows.astype(float))
         expected = [np.linalg.matrix_rank(np.vstack([rows, w]).astype(float)) == rank for w in wanted]
         assert in_span(list(rows), list(wanted)) == expected
