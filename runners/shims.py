@@ -19,6 +19,7 @@ _PROC = Path("/proc")
 _NAME = "containerd-shim"
 _GRACE_SECONDS = 1.0
 _PAUSE_SECONDS = 0.05
+_CLEARING_SECONDS = 10.0
 
 
 def shims_of(container: str, *, proc: Path = _PROC) -> list[int]:
@@ -38,8 +39,8 @@ def reap_shims(container: str, *, grace_seconds: float = _GRACE_SECONDS) -> list
                 os.kill(pid, signal.SIGKILL)
         except PermissionError:
             _log.warning("Process %s, a shim of a container that is gone, stays: it may not be killed from here.", pid)
-    if left:
-        _left_after(container, grace_seconds)
+    if left:  # containerd then starts another one for a moment, to clear up
+        _left_after(container, _CLEARING_SECONDS)
     return left
 
 
