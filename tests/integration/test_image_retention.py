@@ -6,6 +6,7 @@ import csv
 import errno
 import io
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -53,7 +54,9 @@ from arena.submission.retention import (
 )
 from arena.submission.room import Room
 from arena.submission.states import change_state
+from arena.worker import Worker
 from runners.engine import Engine
+from runners.faults import EngineUnavailable
 from runners.shelf import KeptImage, Shelf
 from runners.values import BlobRef
 from tests.archives import layer_of
@@ -460,6 +463,45 @@ def test_the_schedule_sweeps_at_once_and_every_hour(sqlite_store: Store) -> None
                 time.sleep(0.05)
         clockwork.stop()
     assert len(swept) == 1
+
+
+class OldShelf(Shelf):
+    """An engine with two images that nobody has used for long, one of them in a container's use."""
+
+    def kept(self) -> list[KeptImage]:
+        return [KeptImage(f"sha256:{word}", f"arena-submission:{word}", 5, OPENS) for word in ("free", "used")]
+
+    def take_down(self, image: KeptImage) -> bool:
+        return image.name.endswith("free")
+
+
+class DeadShelf(Shelf):
+    """An engine that has gone away."""
+
+    def kept(self) -> list[KeptImage]:
+        raise EngineUnavailable("The container engine does not list images: it is gone")
+
+
+def test_a_sweep_removes_from_both_places_what_nothing_keeps(own: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "Shelf", OldShelf)
+    own.images.put(b"an orphan")
+    swept = wiring.sweep_images(wiring.open_host(Settings()), datetime.now(UTC) + 2 * DAY)
+    assert [image.name for image in swept.images] == ["arena-submission:free"], "one in use is not said to be removed"
+    assert (len(swept.archives), own.images.stored()) == (1, [])
+
+
+def test_a_worker_goes_on_and_says_so_when_the_sweep_meets_no_engine(
+    own: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(wiring, "Shelf", DeadShelf)
+    own.images.put(b"an orphan")
+    worker = Worker(wiring.open_host(Settings()), clock=lambda: datetime.now(UTC) + 2 * DAY)
+    with caplog.at_level(logging.INFO, logger="arena.worker"):
+        worker._sweep()
+    (record,) = [record for record in caplog.records if record.name == "arena.worker"]
+    assert (record.levelname, record.getMessage()) == ("WARNING", "sweep_failed")
+    assert own.images.stored() == [], "archives do not wait for the engine"
+    worker._end()
 
 
 @pytest.fixture
