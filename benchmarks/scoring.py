@@ -36,9 +36,9 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Contest:
-    """Predictions as they are stored: one finding after the other; `levels` and `labels` have shape (K, n)."""
+    """Predictions in the order in which they are stored, one finding after the other; both of shape (K, n)."""
 
-    levels: NDArray[np.int16]
+    levels: NDArray[np.int32]
     labels: NDArray[np.int8]
     patients: NDArray[np.int64]
 
@@ -54,7 +54,7 @@ def make_contest(n: int, findings: int, studies_per_patient: float = 5 / 3) -> C
     n_patients = round(n / studies_per_patient)
     owners = np.concatenate([np.arange(n_patients), rng.integers(0, n_patients, n - n_patients)])
     labels = np.empty((findings, n), dtype=np.int8)
-    levels = np.empty((findings, n), dtype=np.int16)
+    levels = np.empty((findings, n), dtype=np.int32)
     for label, level in zip(labels, levels, strict=True):
         label[:] = rng.random(n) < 0.1
         level[:] = np.rint(TOP_LEVEL * np.clip(rng.beta(2, 5, n) + 0.2 * label, 0, 1))
@@ -95,7 +95,7 @@ def part_a() -> None:
     theirs = fastest(sklearn, 5)
     macro = fastest(lambda: auc_scores(shared(), MissingPolicy.WORST, n_macro=100_000), 25)
     preparing = fastest(lambda: prepare_references(contest.labels.T, contest.patients), 5)
-    short = fastest(lambda: [np.sort(level) for level in contest.levels], 5)
+    short = fastest(lambda: [np.sort(level) for level in contest.levels.astype(np.uint16)], 5)
     double = fastest(lambda: [np.sort(score) for score in floats], 5)
     print(f"(a) AUC of 100,000 cases × {FINDINGS} findings; milliseconds")
     for name, seconds in [

@@ -34,7 +34,8 @@ CASES_SCHEMA = pa.schema(
 """`counts` is false for a case's first, timed-out try where a second one, alone, was made; both are kept."""
 
 PREDICTIONS_SCHEMA = pa.schema([("case", pa.string()), ("finding", pa.string()), ("level", pa.uint16())])
-"""`level` is the probability × 10,000, rounded half-even."""
+"""`level` is the probability × 10,000, rounded half-even. Rows stand one finding after the other, each by case: that is
+the order in which scores are computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,9 @@ def write_record(
     }
     answered = [(judged.case, judged.levels) for judged in counted if judged.levels is not None]
     predictions: dict[str, list[Any]] = {
-        "case": [case for case, levels in answered for _ in levels],
-        "finding": [finding for _, _levels in answered for finding in findings],
-        "level": [level for _, levels in answered for level in levels],
+        "case": [case for _ in findings for case, _levels in answered],
+        "finding": [finding for finding in findings for _ in answered],
+        "level": [levels[index] for index in range(len(findings)) for _, levels in answered],
     }
     return Record(
         cases_sha256=_put_parquet(results, cases, CASES_SCHEMA).sha256,

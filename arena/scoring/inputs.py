@@ -74,8 +74,8 @@ class ScoringInputs:
         findings: Codes of the findings in their declared order, K of them.
         thresholds: Level 0…10,000 of each finding's operating point; at or above it a case is called positive.
         levels: Level of each answer, −1 in the whole row of a case without a usable answer, shape (n, K), in any signed
-            type of 16 bits or more. Fastest in 16 bits and where each finding lies in one piece of memory, as in the
-            transpose of a (K, n) array; the latter holds for labels too.
+            type of 16 bits or more. Fastest where each finding lies in one piece of memory, as in the transpose of a
+            (K, n) array; the same holds for labels.
         labels: References: 1 positive, 0 negative, −1 unknown, shape (n, K).
         patients: Patient code of each case, shape (n,), 0…I − 1 with every code used (`levels.patient_codes`); the same
             for every entry of a case set.
