@@ -73,7 +73,9 @@ class Connection:
             "NCPU",
         )  # fmt: skip
         name = "Podman" if self.is_podman() else "Docker"
-        return {"Engine": name, **{key: info.get(key) for key in kept}, "Runtimes": runtimes}
+        return {
+            "Engine": name, **{key: info.get(key) for key in kept}, "Runtimes": runtimes, "GpusBy": _gpus_by(info),
+        }  # fmt: skip
 
     @property
     def _api(self) -> Any:
@@ -105,3 +107,11 @@ class Connection:
             client = docker.APIClient(**named, version=self._version or "auto", timeout=timeout_seconds)
             self._version = client.api_version
         return client
+
+
+def _gpus_by(info: Mapping[str, Any]) -> str | None:
+    """Say by what an engine can give GPUs: NVIDIA's runtime, or devices by the Container Device Interface."""
+    if "nvidia" in (info.get("Runtimes") or {}):
+        return "nvidia"
+    devices = (str(each.get("ID")) for each in info.get("DiscoveredDevices") or ())
+    return "cdi" if any("/gpu=" in device for device in devices) else None

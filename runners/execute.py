@@ -157,6 +157,7 @@ def _run(
     _refuse_what_is_not_here(spec, cpus)
     host.admit(spec.isolation)
     runtime = host.runtime_for(spec.isolation)
+    runtime.refuse_gpus(spec.limits.gpus)
     facts.engine, facts.runtime = dict(runtime.engine), runtime.summary()
     written = stage.input.parent / "output.jsonl"
     with written.open("wb") as file:
@@ -182,9 +183,6 @@ def _run(
 
 def _refuse_what_is_not_here(spec: AttemptSpec, cpus: tuple[int, ...]) -> None:
     refuse_unknown(spec)
-    if spec.limits.gpus:
-        action = f"give a container {spec.limits.gpus} GPUs"
-        raise EngineRefused(action, None, "this runner has none")
     if spec.limits.cpus > len(cpus):
         action = f"give a container {spec.limits.cpus:g} CPUs"
         raise EngineRefused(action, None, f"its slot has {len(cpus)}; run with fewer slots")
@@ -276,7 +274,10 @@ def _receipt(spec: AttemptSpec, facts: _Facts, output: BlobRef | None, fault: st
             "engine": facts.engine,
             "runtime": facts.runtime,
             "summary": sandbox_manifest(
-                facts.run.sandbox, isolation=spec.isolation, runtime=facts.runtime, engine=facts.engine,
+                facts.run.sandbox,
+                isolation=spec.isolation,
+                runtime=facts.runtime,
+                engine=facts.engine,
                 policy=facts.policy_digest,
             ),
             "containers": [asdict(each) for each in facts.run.containers],

@@ -211,6 +211,8 @@ def _mount_differences(request: Mapping[str, Any], seen: Mapping[str, Any]) -> I
     for mount in mounts:
         # Engines cover parts of /proc and /sys with empty file systems or with /dev/null; all are root's.
         cover = mount["kind"] == "tmpfs" and f"{mount['at']}/".startswith(("/proc/", "/sys/", "/dev/"))
+        if "DeviceRequests" in host:  # the nodes of the GPUs that were asked for
+            cover |= mount["kind"] == "devtmpfs" and mount["at"].startswith("/dev/nvidia")
         if mount["writable"] and not cover and mount["at"] not in _SCRATCH:
             yield said(f"mounts {mount['at']}", "nothing writable", mount)
 

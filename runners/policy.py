@@ -175,6 +175,7 @@ class SandboxPolicy:
             "AutoRemove": False,
             "Binds": [],
             "Mounts": self._mounts(placement),
+            **({"DeviceRequests": [_gpus(limits.gpus)]} if limits.gpus else {}),
         }
 
     def _mounts(self, placement: Placement) -> list[dict[str, Any]]:
@@ -233,6 +234,11 @@ def seccomp_of(request: Mapping[str, Any]) -> str:
     """Return the text of the seccomp profile that a request names."""
     options: list[str] = request["HostConfig"]["SecurityOpt"]
     return next(option.removeprefix(_SECCOMP) for option in options if option.startswith(_SECCOMP))
+
+
+def _gpus(count: int) -> dict[str, Any]:
+    """Ask for that many GPUs, whichever the engine picks, as `docker run --gpus` does."""
+    return {"Driver": "", "Count": count, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": {}}
 
 
 def _ulimits(limits: Limits, *, processes: bool, output_mib: int) -> list[dict[str, Any]]:

@@ -33,6 +33,25 @@ class Runtime:
         """Whether it is gVisor: a kernel of its own between the container and the host's."""
         return any(PurePosixPath(name).name.startswith(_GVISOR) for name in (self.path or self.name, self.name))
 
+    def refuse_gpus(self, count: int) -> None:
+        """Refuse a container that needs GPUs where it could have none.
+
+        Raises:
+            EngineRefused: The engine has none to give, or cannot give them to this runtime.
+        """
+        if not count:
+            return
+        action = f"give a container {count} GPUs"
+        if self.engine.get("Engine") == "Podman":
+            raise EngineRefused(action, None, "GPUs are asked for of Docker only, not of Podman")
+        if self.gvisor:
+            raise EngineRefused(
+                action, None, "gVisor does not pass them on; the challenge needs isolation standard"
+            )
+        if self.engine.get("GpusBy") is None:
+            why = "it knows neither the runtime nvidia nor a CDI device of a GPU; install NVIDIA's container toolkit"
+            raise EngineRefused(action, None, why)
+
     def summary(self) -> dict[str, Any]:
         """Return what manifests keep of the runtime."""
         return {"name": self.name, "path": self.path, "arguments": list(self.arguments), "gvisor": self.gvisor}

@@ -4,8 +4,10 @@ Handed to the base image's Python as text, so that no image has to be built. Not
 it says is taken for a claim, never for a fact that speaks for the sandbox where the host can look itself.
 """
 
-# ruff: noqa: ANN001, ANN201, PTH101, PTH108, PTH123, S103, S108, S606
+# ruff: noqa: PTH101, PTH108, PTH123, S103, S108, S606
 # A program of its own on whatever Python an image has, in a world of its own.
+
+from __future__ import annotations
 
 import contextlib
 import ctypes
@@ -16,6 +18,7 @@ import signal
 import socket
 import sys
 import time
+from typing import Any
 
 MIB = 1 << 20
 ADDRESSES = (("192.0.2.1", 80), ("169.254.169.254", 80), ("172.17.0.1", 2375), ("10.88.0.1", 80), ("2001:db8::1", 80))
@@ -23,7 +26,7 @@ UNWRITABLE = ("/canary", "/etc/canary", "/usr/canary", "/run/canary", "/var/tmp/
 CLONE_NEWUSER = 0x10000000
 
 
-def network(_given):
+def network(_given: dict[str, Any]) -> dict[str, Any]:
     """Try to reach somebody."""
     reached = []
     for address in ADDRESSES:
@@ -39,7 +42,7 @@ def network(_given):
     return {"reached": reached, "interfaces": interfaces}
 
 
-def fill(path, most):
+def fill(path: str, most: int) -> int:
     """Write up to so many bytes; return how many could be written."""
     written = 0
     with contextlib.suppress(OSError), open(path, "wb", buffering=0) as file:
@@ -50,7 +53,7 @@ def fill(path, most):
     return written
 
 
-def disk(given):
+def disk(given: dict[str, Any]) -> dict[str, Any]:
     """Write where nothing may be written, and more than may be where something may."""
     opened = []
     for path in UNWRITABLE:
@@ -61,7 +64,7 @@ def disk(given):
     return {"opened": opened, "bytes": sizes, "runs_from_tmp": runs_from_tmp()}
 
 
-def runs_from_tmp():
+def runs_from_tmp() -> bool:
     """Whether a program in /tmp can be run."""
     path = "/tmp/canary"
     with open(path, "w") as file:
@@ -77,7 +80,7 @@ def runs_from_tmp():
     return status == 0
 
 
-def cpu(given):
+def cpu(given: dict[str, Any]) -> dict[str, Any]:
     """Burn with two processes; return the CPU seconds that were had for each second."""
     began = time.monotonic()
     child = os.fork()
@@ -90,7 +93,7 @@ def cpu(given):
     return {"cpus": (spent.user + spent.system + spent.children_user + spent.children_system) / given["seconds"]}
 
 
-def privileges(_given):
+def privileges(_given: dict[str, Any]) -> dict[str, Any]:
     """Say who this is, and which calls into the kernel go through."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/self/status") as lines:
@@ -101,7 +104,7 @@ def privileges(_given):
         with contextlib.suppress(OSError):
             socket.socket(family, kind).close()
             through.append(name)
-    calls = {"unshare": (272, CLONE_NEWUSER), "keyctl": (250, 0, -3, 1), "ptrace": (101, 0, 0, 0, 0),
+    calls: dict[str, tuple[Any, ...]] = {"unshare": (272, CLONE_NEWUSER), "keyctl": (250, 0, -3, 1), "ptrace": (101, 0, 0, 0, 0),
              "io_uring": (425, 1, None), "inotify": (294, 0)}  # fmt: skip
     for name, (number, *values) in calls.items():
         done = libc.syscall(ctypes.c_long(number), *(ctypes.c_void_p(value) for value in values))
@@ -110,9 +113,9 @@ def privileges(_given):
     return {"uid": uid, "capabilities": int(status["CapEff"], 16), "through": through}
 
 
-def fork(given):
+def fork(given: dict[str, Any]) -> dict[str, Any]:
     """Make children that sleep, until there may be no more."""
-    children = []
+    children: list[int] = []
     with contextlib.suppress(OSError):
         while len(children) < given["most"]:
             child = os.fork()
@@ -124,13 +127,13 @@ def fork(given):
     return {"children": len(children)}
 
 
-def memory(given):
+def memory(given: dict[str, Any]) -> dict[str, Any]:
     """Use memory up to so many MiB; whoever answers was not stopped."""
     held = [os.urandom(4096) * 256 for _ in range(given["mib"])]
     return {"mib": len(held)}
 
 
-def main():
+def main() -> None:
     """Answer requests until their end."""
     tries = {each.__name__: each for each in (network, disk, cpu, privileges, fork, memory)}
     os.write(1, b'{"ready": true}\n')
