@@ -56,7 +56,7 @@ class FindingTest:
 class PassChance:
     """The chance that a finding of a true AUC passes: in one attempt, and in any of the attempts allowed.
 
-    `any_attempt` supposes fresh sets; on the same set it is an upper limit.
+    `any_attempt` supposes attempts as independent as fresh sets make them; on one set they resemble each other.
     """
 
     auc: float
