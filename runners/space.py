@@ -8,6 +8,7 @@ from typing import Any
 
 OUTPUT = "/output"
 _INODES_PER_CASE = 64
+_PAGES_PER_MIB = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class OutputSpace:
 
     def options(self, uid: int) -> dict[str, str]:
         """Return the driver's options for a volume that belongs to an account alone."""
-        bounds = f"size={self.size_mib}m,nr_inodes={self.inodes}"
+        # In pages: Podman takes `size` for the quota of a disk, and refuses it.
+        bounds = f"nr_blocks={self.size_mib * _PAGES_PER_MIB},nr_inodes={self.inodes}"
         return {
             "type": "tmpfs",
             "device": "tmpfs",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 FILES = r"""
-import json, os, socket, stat, sys, time
+import json, os, shutil, socket, stat, subprocess, sys, time
 
 LINES = "/output/predictions.jsonl"
 FILE = "/output/prediction.json"
@@ -65,11 +65,15 @@ def refused(action):
         return True
     return False
 
-def run(path):
-    with open(path, "w") as file:
-        file.write("#!/bin/sh\n")
+def runs(path):
+    shutil.copy(sys.executable, path)
     os.chmod(path, 0o755)
-    os.execv(path, [path])
+    try:
+        return subprocess.run([path, "-E", "-S", "-c", ""], stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        return False
+    finally:
+        os.unlink(path)
 
 def facts():
     about, space = os.stat("/output"), os.statvfs("/output")
@@ -81,8 +85,7 @@ def facts():
         mode=stat.S_IMODE(about.st_mode),
         mib=space.f_blocks * space.f_frsize >> 20,
         inodes=space.f_files,
-        flags=space.f_flag & (os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC) == os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC,
-        not_executable=refused(lambda: run("/output/run")),
+        not_executable=not runs("/output/run"),
         no_link_to_input=refused(lambda: os.link("/input/%s/s1/i0001.dcm" % cases()[0], "/output/hard")),
         no_device=refused(lambda: os.mknod("/output/zero", 0o600 | stat.S_IFCHR, os.makedev(1, 5))),
         no_chown=refused(lambda: os.chown("/output", 0, 0)),

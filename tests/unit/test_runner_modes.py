@@ -81,7 +81,7 @@ def test_output_is_as_large_as_the_cases_that_a_container_sees() -> None:
     assert OutputSpace(8, 3).options(400_001) == {
         "type": "tmpfs",
         "device": "tmpfs",
-        "o": "size=24m,nr_inodes=192,mode=0700,uid=400001,gid=400001,nosuid,nodev,noexec",
+        "o": "nr_blocks=6144,nr_inodes=192,mode=0700,uid=400001,gid=400001,nosuid,nodev,noexec",
     }
 
 

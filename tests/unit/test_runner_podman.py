@@ -13,6 +13,7 @@ from runners.oom import OomCounter
 from runners.podman import read_back_bundle, specification
 from runners.policy import Placement, SandboxPolicy
 from runners.seccomp import profile
+from runners.space import OutputSpace
 from runners.values import Limits
 
 IMAGE = "sha256:" + "a" * 64
@@ -234,3 +235,27 @@ def test_a_kill_for_memory_is_read_from_the_kernels_counter(tmp_path: Path, memb
 
 def test_where_no_counter_can_be_read_nothing_is_counted(tmp_path: Path) -> None:
     assert not OomCounter(7, proc=tmp_path).has_killed()
+
+
+def test_an_output_is_podmans_volume_with_its_options_or_the_run_is_refused() -> None:
+    asked = replace(POLICY, output=OutputSpace(8)).request(IMAGE, replace(PLACEMENT, output_volume="arena-0"))
+    options = ["rw", "nosuid", "nodev", "noexec", "nocopy"]
+    made = specification(asked, "/tmp/profile.json")  # noqa: S108 - a name
+    assert made["volumes"] == [{"Name": "arena-0", "Dest": "/output", "Options": options}]
+    assert [mount["destination"] for mount in made["mounts"] if mount["type"] == "bind"] == ["/input"]
+    inspected, bundle = as_taken()
+    mount = {
+        "destination": "/output",
+        "type": "bind",
+        "source": "/var/lib/containers/storage/volumes/arena-0/_data",
+        "options": ["rw", "nosuid", "nodev", "noexec", "rprivate", "rbind"],
+    }
+    for wrong in (
+        [],
+        [{**mount, "source": "/var/lib/containers/storage/volumes/other/_data"}],
+        [{**mount, "options": ["rw", "nosuid", "nodev", "rbind"]}],
+        [{**mount, "type": "tmpfs"}],
+    ):
+        with pytest.raises(SandboxRefused, match="mounts /output"):
+            read_back_bundle(asked, inspected, {**bundle, "mounts": [*bundle["mounts"], *wrong]})
+    read_back_bundle(asked, inspected, {**bundle, "mounts": [*bundle["mounts"], mount]})
