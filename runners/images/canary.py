@@ -104,8 +104,10 @@ def privileges(_given: dict[str, Any]) -> dict[str, Any]:
         with contextlib.suppress(OSError):
             socket.socket(family, kind).close()
             through.append(name)
-    calls: dict[str, tuple[Any, ...]] = {"unshare": (272, CLONE_NEWUSER), "keyctl": (250, 0, -3, 1), "ptrace": (101, 0, 0, 0, 0),
-             "io_uring": (425, 1, None), "inotify": (294, 0)}  # fmt: skip
+    calls: dict[str, tuple[Any, ...]] = {
+        "unshare": (272, CLONE_NEWUSER), "keyctl": (250, 0, -3, 1), "ptrace": (101, 0, 0, 0, 0),
+        "io_uring": (425, 1, None), "inotify": (294, 0),
+    }  # fmt: skip
     for name, (number, *values) in calls.items():
         done = libc.syscall(ctypes.c_long(number), *(ctypes.c_void_p(value) for value in values))
         if done >= 0 or ctypes.get_errno() not in (errno.EPERM, errno.ENOSYS):
