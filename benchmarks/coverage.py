@@ -286,10 +286,10 @@ def verdict(cell: Cell, tally: Tally) -> str:
         return "shown"
     low, high = cell.band
     if low <= 100 * tally.covered <= high:
-        return "holds"
+        return f"holds {low} … {high}"
     reach = 196 * tally.error
     near = low - reach <= 100 * tally.covered <= high + reach
-    return "**outside**, within chance" if near else "**outside**"
+    return f"**outside** {low} … {high}" + (", within chance" if near else "")
 
 
 OTHERS = {

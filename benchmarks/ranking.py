@@ -17,6 +17,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -227,7 +228,7 @@ def _growth(console: Console) -> None:
         table.add_column(column, justify="right")
     for entries, cases, resamples in (*GROWTH, *MORE_CASES):
         board = contest(entries, cases)
-        _, seconds = timed(lambda board=board, resamples=resamples: ours(board, resamples))
+        _, seconds = timed(partial(ours, board, resamples))
         tracemalloc.start()
         ours(board, resamples)
         peak = tracemalloc.get_traced_memory()[1]

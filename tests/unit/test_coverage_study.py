@@ -54,9 +54,9 @@ def test_a_cell_outside_its_band_is_called_so() -> None:
     def covering(share: float, n: int) -> Tally:
         return Tally(n=n, covered=share, too_high=0.0, too_low=1 - share, other=share)
 
-    assert verdict(cell, covering(0.95, 10_000)) == "holds"
-    assert verdict(cell, covering(0.90, 10_000)) == "**outside**"
-    assert verdict(cell, covering(0.934, 10_000)) == "**outside**, within chance"
+    assert verdict(cell, covering(0.95, 10_000)) == "holds 93.5 … 96.5"
+    assert verdict(cell, covering(0.90, 10_000)) == "**outside** 93.5 … 96.5"
+    assert verdict(cell, covering(0.934, 10_000)) == "**outside** 93.5 … 96.5, within chance"
     assert verdict(STUDY["single"][-1], covering(0.90, 10_000)) == "shown"
 
 
