@@ -26,7 +26,7 @@ from arena.scoring.logistic import calibration_intercept, calibration_slope, che
 from arena.scoring.proportions import share
 
 _BITS: Final = 63
-_MOST_DRAWS: Final = 100_000_000
+_MOST_DRAWS: Final = 20_000_000
 _FEWEST_SIMULATIONS: Final = 100
 
 
@@ -182,7 +182,7 @@ def calibration_error(
         answered: Answered cases with a known reference; codes are levels + 1.
         bins: How answers are binned.
         seed: Below 2¹²⁸.
-        simulations: Sets of references drawn, 1 or more; fewer, but 100 at least, above 10⁸ patients times simulations.
+        simulations: Sets of references drawn, 1 or more; fewer, but 100 at least, above 2 · 10⁷ cases times sets.
         prevalence: π, strictly between 0 and 1; None for the set as it is.
 
     Raises:
@@ -196,7 +196,7 @@ def calibration_error(
     of_code, sums = bins.of_codes(counts), _Sums.of(counts, bins)
     weight = _weights(prevalence, m, n - m)
     exact = sum((abs(weight[0] * p + weight[1] * q) for p, q in sums.pairs()), Fraction(0)) / TOP_LEVEL
-    count = max(min(simulations, _MOST_DRAWS // answered.cases.n_patients), min(simulations, _FEWEST_SIMULATIONS))
+    count = max(min(simulations, _MOST_DRAWS // n), min(simulations, _FEWEST_SIMULATIONS))
     null = _null_errors(answered, of_code[answered.cells // 2], bins, prevalence, seed, count)
     return CalibrationError(
         Estimate(n=n, n_positive=m, exact=exact, method=Method.BINNED_GAP, reason=Reason.NULL_BESIDE),

@@ -17,8 +17,8 @@ from arena.scoring.estimates import Estimate, Method, Reason, absent
 from arena.scoring.influence import Column
 from arena.scoring.linearised import class_table, empty_class, logit_estimate, pooled_table
 
-MIN_EQUIVALENT_POSITIVES: Final = 50
-"""Positives that a population of the declared prevalence must hold beside as many negatives as the set has."""
+MIN_EQUIVALENT_POSITIVES: Final = 100
+"""Patients with a positive that a population of the declared prevalence must hold beside as many without as the set."""
 
 
 def average_precision_from_counts(counts: ClassCounts, negative_weight: float = 1.0) -> float | None:
@@ -70,9 +70,9 @@ def average_precision(column: Column) -> Estimate:
 def average_precision_at(column: Column, prevalence: Fraction) -> Estimate:
     """Return the average precision that the same answers have where a share `prevalence` of cases is positive.
 
-    Refused where the set's negatives are too few to tell the precision at so small a share of positives: n · π/(1 − π)
-    below 50. The estimate is then too high, whatever its interval: of 100 negatives, at π = .01, many levels have
-    no false positive at all and a precision of 1.
+    Refused where the set's negatives are too few to tell the precision at so small a share of positives: n · π/(1 −
+    π) below 100, n being the patients that hold a negative. The estimate is then too high, whatever its interval: of
+    100 negatives, at π = .01, many levels have no false positive at all and a precision of 1.
 
     Args:
         column: The scored cases.
@@ -80,7 +80,7 @@ def average_precision_at(column: Column, prevalence: Fraction) -> Estimate:
     """
     method, counts = Method.AVERAGE_PRECISION_LOGIT_T, column.counts
     reason = empty_class(column)
-    if reason is None and counts.negatives * prevalence < MIN_EQUIVALENT_POSITIVES * (1 - prevalence):
+    if reason is None and column.cases.patients_negative * prevalence < MIN_EQUIVALENT_POSITIVES * (1 - prevalence):
         reason = Reason.TOO_FEW_NEGATIVES
     if reason is not None:
         return absent(reason, n=column.cases.n, n_positive=counts.positives, method=method)
