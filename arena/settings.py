@@ -68,6 +68,12 @@ class Settings(ReaderSettings):
     cgroup_parent: str | None = Field(
         default=None, description="Parent cgroup of all containers; a slice under systemd."
     )
+    cgroup_memory_mib: int | None = Field(
+        default=None, ge=64, description="Memory of all containers together; needs ARENA_CGROUP_PARENT."
+    )
+    cgroup_pids: int | None = Field(
+        default=None, ge=64, description="Processes of all containers together; needs ARENA_CGROUP_PARENT."
+    )
     lease_seconds: float = Field(
         default=60.0, gt=0, description="An attempt whose lease is not renewed this long is lost."
     )

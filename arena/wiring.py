@@ -35,6 +35,7 @@ from runners.engine import Engine
 from runners.faults import EngineRefused, EngineUnavailable, RunnerFault
 from runners.images.build import build_image
 from runners.local import LocalRunner
+from runners.parent import Together
 from runners.protocol import Observe, Runner, unobserved
 from runners.selftest import Gate, try_runtime
 from runners.shelf import Shelf
@@ -92,6 +93,7 @@ def runner_host(settings: Settings) -> runners.execute.Host:
         runtime=settings.runtime,
         gvisor_runtime=settings.gvisor_runtime,
         cgroup_parent=settings.cgroup_parent,
+        together=Together(settings.cgroup_memory_mib, settings.cgroup_pids),
     )
     gate = Gate(untried, settings.base_image, first_cpus(settings), settings.home / "self-tests.json")
     return replace(untried, admit=gate.check)

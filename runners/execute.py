@@ -21,10 +21,11 @@ from typing import IO, Any
 from runners.beside import Beside
 from runners.container import Launcher
 from runners.engine import Engine
-from runners.faults import ContainerCannotStart, EngineRefused, ImageUnavailable, RunnerFault
+from runners.faults import ContainerCannotStart, EngineRefused, ImageUnavailable, RunnerFault, SandboxRefused
 from runners.images.holder import build_holder
 from runners.manifest import sandbox_manifest
 from runners.modes import arrangement_of, output_space, refuse_unknown, shard_of
+from runners.parent import Together, hold_together, parent_name
 from runners.policy import ATTEMPT_LABEL, Placement, SandboxPolicy, volumes_to_cover
 from runners.protocol import BlobSource, Observe, ResultSink
 from runners.runtimes import Runtime, runtime_of
@@ -48,7 +49,8 @@ class Host:
     `runs_root` must have the same path for this process and for the engine. `runner_id` labels the containers and
     names the folder under `runs_root`, so that a successor finds what a killed process left. `runtime` runs what asks
     for standard isolation, `gvisor_runtime` what asks for gVisor. `admit` is called before work is taken, with the
-    isolation that it asks for; what it raises is why none is taken (`runners.selftest.Gate`).
+    isolation that it asks for; what it raises is why none is taken (`runners.selftest.Gate`). `together` limits what
+    all containers under `cgroup_parent` use.
     """
 
     engine: Engine
@@ -57,6 +59,7 @@ class Host:
     runtime: str = "runc"
     gvisor_runtime: str = "runsc"
     cgroup_parent: str | None = None
+    together: Together = field(default_factory=Together)
     admit: Callable[[Isolation], None] = _anything
 
     def folder(self, attempt_id: str) -> Path:
@@ -71,6 +74,21 @@ class Host:
         """
         name = self.gvisor_runtime if isolation is Isolation.GVISOR else self.runtime
         return runtime_of(self.engine.describe(), name, isolation)
+
+    def parent_under(self, runtime: Runtime) -> str | None:
+        """Return the control group above all containers, with its limits in force; None where there is none.
+
+        Raises:
+            SandboxRefused: Its limits are not in force.
+        """
+        driver = runtime.engine.get("CgroupDriver")
+        parent = parent_name(self.cgroup_parent, driver)
+        if parent is not None:
+            hold_together(parent, driver, self.together)
+        elif self.together != Together():
+            msg = "The containers have a common limit and no control group in common: set ARENA_CGROUP_PARENT."
+            raise SandboxRefused(msg)
+        return parent
 
 
 @dataclass(slots=True)
@@ -197,7 +215,7 @@ def _launcher(
     policy = SandboxPolicy(
         spec.limits,
         runtime=runtime.name,
-        cgroup_parent=host.cgroup_parent,
+        cgroup_parent=host.parent_under(runtime),
         volumes=volumes_to_cover(facts.volumes),
         podman=host.engine.is_podman(),
         gvisor=runtime.gvisor,

@@ -119,7 +119,7 @@ def try_runtime(
 def policy_of(host: Host, runtime: Runtime) -> SandboxPolicy:
     """Return the canaries' policy: that of every container, with small limits."""
     return SandboxPolicy(
-        _LIMITS, runtime=runtime.name, cgroup_parent=host.cgroup_parent, podman=host.engine.is_podman(),
+        _LIMITS, runtime=runtime.name, cgroup_parent=host.parent_under(runtime), podman=host.engine.is_podman(),
         gvisor=runtime.gvisor,
     )  # fmt: skip
 
