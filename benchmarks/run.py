@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks import case_cost, ranking
+from benchmarks import case_cost, leakage, ranking, scoring
 
 if __name__ == "__main__":
     case_cost.main()
+    scoring.main()
     ranking.main()
+    leakage.main([])
