@@ -61,14 +61,39 @@ def make_contest(n: int, findings: int, studies_per_patient: float = 5 / 3) -> C
     return Contest(levels, labels, rng.permutation(owners).astype(np.int64))
 
 
-def fastest(work: Callable[[], object], times: int) -> float:
-    """Return the shortest of several wall-clock times, in seconds."""
-    best = float("inf")
+@dataclass(frozen=True)
+class Took:
+    """Wall-clock seconds, and processor seconds of all threads: the latter count where a machine is shared."""
+
+    wall: float
+    cpu: float
+
+    def times(self, factor: float) -> Took:
+        """Scale both."""
+        return Took(self.wall * factor, self.cpu * factor)
+
+    def plus(self, other: Took) -> Took:
+        """Add both."""
+        return Took(self.wall + other.wall, self.cpu + other.cpu)
+
+    def line(self, name: str, of: Took, unit: float = 1.0) -> str:
+        """Write a row: both times, and how many times `of` they are."""
+        ratios = f"{self.wall / of.wall:7.1f} × {self.cpu / of.cpu:7.1f} ×"
+        return f"  {name:56}{self.wall * unit:9.2f}{self.cpu * unit:10.2f}  {ratios}"
+
+
+HEADING = f"  {'':56}{'wall':>9}{'processor':>10}  {'wall':>9} {'processor':>9}"
+
+
+def fastest(work: Callable[[], object], times: int) -> Took:
+    """Return the shortest of several wall-clock times, and of the processor times, in seconds."""
+    walls, cpus = [], []
     for _ in range(times):
-        start = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         work()
-        best = min(best, time.perf_counter() - start)
-    return best
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    return Took(min(walls), min(cpus))
 
 
 def peak_mib() -> float:
@@ -97,8 +122,11 @@ def part_a() -> None:
     preparing = fastest(lambda: prepare_references(contest.labels.T, contest.patients), 5)
     short = fastest(lambda: [np.sort(level) for level in contest.levels.astype(np.uint16)], 5)
     double = fastest(lambda: [np.sort(score) for score in floats], 5)
-    print(f"(a) AUC of 100,000 cases × {FINDINGS} findings; milliseconds")
-    for name, seconds in [
+    print(
+        f"(a) AUC of 100,000 cases × {FINDINGS} findings; milliseconds, and how many times Arena's on {threads} threads"
+    )
+    print(HEADING)
+    for name, took in [
         ("scikit-learn's roc_auc_score, no interval, 1 thread", theirs),
         (f"Arena, each with its interval, {threads} threads", several),
         ("Arena, each with its interval, 1 thread", single),
@@ -107,7 +135,7 @@ def part_a() -> None:
         ("np.sort of the same levels, 16 bits, 1 thread", short),
         ("np.sort of the same as floats, 64 bits, 1 thread", double),
     ]:
-        print(f"  {name:56}{seconds * 1e3:8.1f}   {theirs / seconds:6.1f} ×")
+        print(took.line(name, several, 1e3))
     print(f"  largest difference of an AUC {difference:.1e}")
 
 
@@ -198,58 +226,60 @@ def part_b(count: int = 500) -> None:
     """500 patient resamples of 1,000,000 studies × 12 findings of 600,000 patients."""
     contest = make_contest(1_000_000, FINDINGS)
     threads = os.cpu_count() or 1
-    start = time.perf_counter()
-    scores = resample(contest, count, threads)
-    seconds, peak = time.perf_counter() - start, peak_mib()
-    single = fastest(lambda: resample(contest, 128, 1), 1) / 128 * count
+    kept: list[ResampledScores] = []
+    mine = fastest(lambda: kept.append(resample(contest, count, threads)), 1)
+    scores, peak = kept[0], peak_mib()
+    single = fastest(lambda: resample(contest, count, 1), 1)
     rows = np.stack([scores.auc, scores.sensitivity, scores.specificity, scores.brier])
     plain, how, apart = _time_plain(contest, rows)
     theirs, done, apart_sklearn = _time_sklearn(contest, rows)
     floor, floors = _floor(contest)
     print(f"(b) {count} patient resamples of AUC, macro AUC, sensitivity, specificity, Brier; seconds")
     print(f"    {contest.patients.size:,} studies × {FINDINGS} findings, {int(contest.patients.max()) + 1:,} patients")
+    print(HEADING)
     for name, took in [
-        (f"Arena, {threads} threads, all preparation in it", seconds),
-        ("Arena, 1 thread (128 resamples, scaled)", single),
-        (f"scikit-learn loop, 1 thread ({done:.1f} resamples, scaled)", theirs * count),
-        (f"plain NumPy loop, 1 thread ({how}, scaled)", plain * count),
-        ("floor, 1 thread: gather and cumulative sum a resample", floor * count),
-        ("floor, 1 thread: gather and cumulative sum a finding", floors * count),
+        (f"Arena, {threads} threads, all preparation in it", mine),
+        ("Arena, 1 thread, all preparation in it", single),
+        (f"scikit-learn loop, 1 thread ({done:.1f} resamples, scaled)", theirs.times(count)),
+        (f"plain NumPy loop, 1 thread ({how}, scaled)", plain.times(count)),
+        ("floor, 1 thread: gather and cumulative sum a resample", floor.times(count)),
+        ("floor, 1 thread: gather and cumulative sum a finding", floors.times(count)),
     ]:
-        print(f"  {name:56}{took:8.2f}   {took / seconds:6.1f} ×")
+        print(took.line(name, mine))
     print(f"  peak of Arena's part, data included: {peak:.0f} MiB")
     print(f"  largest difference to NumPy {apart:.1e}, to scikit-learn {apart_sklearn:.1e}")
 
 
-def _time_plain(contest: Contest, rows: Doubles) -> tuple[float, str, float]:
+def _time_plain(contest: Contest, rows: Doubles) -> tuple[Took, str, float]:
     """Time both NumPy loops, drawing included, on eight replicates; return the faster and the largest difference."""
     rng = np.random.default_rng(2)
     n_patients = int(contest.patients.max()) + 1
     drawing = fastest(lambda: plain_draw(rng, n_patients), 8)
     weights = [patient_weights(SEED, replicate, n_patients) for replicate in range(8)]
-    found: list[tuple[float, str]] = []
+    found: list[tuple[Took, str]] = []
     apart = 0.0
     for name, replicate in zip(("weighted bincount", "presorted reduceat"), binned_loop(contest), strict=True):
         for number, weight in enumerate(weights[:3]):
             apart = max(apart, float(np.abs(replicate(weight) - rows[:, :, number]).max()))
-        found.append((drawing + fastest(lambda: replicate(weights[3]), 8), name))  # noqa: B023 - called at once
-    seconds, name = min(found)
-    return seconds, name, apart
+        found.append((drawing.plus(fastest(lambda: replicate(weights[3]), 8)), name))  # noqa: B023 - called at once
+    took, name = min(found, key=lambda one: one[0].cpu)
+    return took, name, apart
 
 
-def _time_sklearn(contest: Contest, rows: Doubles) -> tuple[float, float, float]:
+def _time_sklearn(contest: Contest, rows: Doubles) -> tuple[Took, float, float]:
     """Time scikit-learn's loop for 30 s; return seconds a replicate, replicates done, and the largest difference."""
     n_patients = int(contest.patients.max()) + 1
-    start, done, apart, number = time.perf_counter(), 0.0, 0.0, 0
+    start, cpu, done, apart, number = time.perf_counter(), time.process_time(), 0.0, 0.0, 0
     while time.perf_counter() < start + SKLEARN_SECONDS:
         weights = patient_weights(SEED, number, n_patients)
         row, findings = sklearn_replicate(contest, weights, start + SKLEARN_SECONDS)
         apart = max(apart, float(np.abs(row - rows[:, :findings, number]).max()))
         done, number = done + findings / FINDINGS, number + 1
-    return (time.perf_counter() - start) / done, done, apart
+    took = Took(time.perf_counter() - start, time.process_time() - cpu)
+    return took.times(1 / done), done, apart
 
 
-def _floor(contest: Contest) -> tuple[float, float]:
+def _floor(contest: Contest) -> tuple[Took, Took]:
     """Time one gather and one cumulative sum of as many numbers as there are studies, and as there are levels."""
     weights = patient_weights(SEED, 0, int(contest.patients.max()) + 1).astype(np.int64)
     once = fastest(lambda: np.cumsum(weights[contest.patients]), 5)
@@ -259,7 +289,7 @@ def _floor(contest: Contest) -> tuple[float, float]:
 
 def growth() -> None:
     """Print how time and memory grow, each row measured in a process of its own."""
-    print("growth of (b): studies, findings, resamples -> seconds (all threads), peak MiB with the data")
+    print("growth of (b): studies, findings, resamples -> wall and processor seconds (all threads), peak MiB")
     for n, findings, count in [
         (10_000, 12, 500),
         (100_000, 12, 500),
@@ -275,8 +305,8 @@ def growth() -> None:
 
 def _row(n: int, findings: int, count: int) -> None:
     contest = make_contest(n, findings)
-    seconds = fastest(lambda: resample(contest, count, os.cpu_count() or 1), 1)
-    print(f"  {n:>9,}  {findings:>3}  {count:>5}   {seconds:8.2f}   {peak_mib():6.0f}")
+    took = fastest(lambda: resample(contest, count, os.cpu_count() or 1), 1)
+    print(f"  {n:>9,}  {findings:>3}  {count:>5}   {took.wall:8.2f} {took.cpu:8.2f}   {peak_mib():6.0f}")
 
 
 def main() -> None:

@@ -111,11 +111,12 @@ def make_level_column(levels: NDArray[np.signedinteger[Any]], cases: Cases) -> C
     """Count the cases of one finding where each has an answer: level l has code l + 1 (`arena.scoring.missing`).
 
     Args:
-        levels: 0…10,000, in any integer type of 16 bits or more; short types are fast, and twice a level fits them.
+        levels: 0…10,000, in any integer type of 16 bits or more.
         cases: The references of the same cases.
     """
     size = TOP_LEVEL + 3
-    short = levels * 2
+    short = levels.astype(np.int16)  # holds 2 · 10,001 + 1, and is four times as fast to go through
+    short *= 2
     short += 2
     short += cases.positive
     cells = short.astype(np.int64)
