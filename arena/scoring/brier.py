@@ -15,6 +15,7 @@ from arena.scoring.estimates import Estimate, Method, Reason, absent
 from arena.scoring.influence import Column, sum_of_squares
 from arena.scoring.intervals import logit_t_interval
 from arena.scoring.levels import TOP_LEVEL
+from arena.scoring.missing import cell_losses
 
 
 def brier_score(column: Column) -> Estimate:
@@ -30,8 +31,7 @@ def brier_score(column: Column) -> Estimate:
     n, positives, method = column.cases.n, column.counts.positives, Method.MEAN_LOGIT_T
     if n == 0:
         return absent(Reason.NO_CASE, n=0, n_positive=0, method=method)
-    level = np.clip(np.arange(column.size, dtype=np.int64) - 1, 0, TOP_LEVEL)
-    losses = np.stack([np.square(level), np.square(level - TOP_LEVEL)], axis=1).reshape(-1)
+    losses = cell_losses(column.size)
     total = int((column.counts.negative * losses[::2]).sum()) + int((column.counts.positive * losses[1::2]).sum())
     exact = Fraction(total, n * TOP_LEVEL**2)
     patients = column.cases.patients_held

@@ -243,6 +243,8 @@ def finding_aucs(
     """
 
     def of(part: FindingCases) -> Estimate | None:
+        if not part.in_macro:
+            return _absent_auc(part, Reason.TOO_FEW_PATIENTS)
         column = part.column(policy)
         return None if column is None else _auc_estimate(column, column_auc(column), None)
 
