@@ -10,81 +10,45 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from arena.store.clinical import CalibrationTest, Norm, SubgroupTable
+from arena.store.contests import (
+    Pair,
+    PairedCalls,
+    PolicyRanking,
+    Readers,
+    SchemeRanking,
+    Stability,
+)
+from arena.store.numbers import (
+    AnyPathology,
+    Document,
+    Estimate,
+    FindingScores,
+    Latency,
+    OwnMetric,
+    RocCurve,
+)
 from runners.values import Outcome
 
-
-class Document(BaseModel):
-    """Immutable, unknown keys refused, NaN and infinity refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Estimate(Document):
-    """A number with its 95 % interval; `value` is None with a `reason` where there is none."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int
-    n_positive: int | None = None
-    method: str
-    reason: str | None = None
-
-
-class FindingScores(Document):
-    """All numbers of one finding. `curve` and `band` are ROC points, thinned (see `RocCurve`)."""
-
-    finding: str
-    in_macro: bool
-    auc: Estimate
-    auc_half: Estimate
-    auc_exclude_case: Estimate
-    sensitivity: Estimate
-    specificity: Estimate
-    ppv: Estimate
-    npv: Estimate
-    brier: Estimate
-    threshold: float
-    curve: RocCurve | None = None
-
-
-class RocCurve(Document):
-    """ROC points at fixed false positive rates with a pointwise 95 % band for the true positive rate."""
-
-    fpr: tuple[float, ...]
-    tpr: tuple[float, ...]
-    tpr_low: tuple[float, ...]
-    tpr_high: tuple[float, ...]
-
-
-class Latency(Document):
-    """Seconds per answered case, measured from outside."""
-
-    median_seconds: float | None
-    p95_seconds: float | None
-    n: int
-
-
-class OwnMetric(Document):
-    """A metric of the organiser's own; it ranks nothing. `value` is None with a `reason` where there is none.
-
-    `least` and `greatest` bound its range; None where it has no bound. `low` and `high` are quantiles over `resamples`
-    resampled patients, absent where the metric is not one to be resampled.
-    """
-
-    name: str
-    version: str
-    direction: str | None = None
-    least: float | None = None
-    greatest: float | None = None
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    resamples: int | None = None
-    n: int
-    reason: str | None = None
+__all__ = [
+    "SCHEMAS",
+    "Disclosure",
+    "Document",
+    "Entry",
+    "Estimate",
+    "FindingScores",
+    "Latency",
+    "LeaderboardDocument",
+    "OwnMetric",
+    "Pair",
+    "Producer",
+    "PublicScorecard",
+    "RocCurve",
+    "ScorecardDocument",
+    "json_schema",
+]
 
 
 class Producer(Document):
@@ -100,31 +64,48 @@ class Producer(Document):
     architecture: str = Field(description="Of the processor, such as x86_64.")
 
 
-class ScorecardDocument(Document):
-    """All scores of one evaluation; never public as it is."""
+class PublicScorecard(Document):
+    """All scores of one evaluation, as it is public once the phase has closed."""
 
     schema_version: int = 1
     evaluation: str
     challenge: str
     phase: str
     case_set_digest: str
-    references_digest: str
     predictions_sha256: str
     cases_sha256: str | None = None
     challenge_version: str | None = None
     judging_digest: str
     scorer_version: str
+    seed: str | None = Field(
+        default=None, description="Of all resamples and simulations, in hexadecimal: from case set and rules."
+    )
     missing: str
     n_cases: int
     n_patients: int
     macro: Estimate
+    macro_worst: Estimate | None = None
     macro_half: Estimate
     macro_exclude_case: Estimate
     findings: tuple[FindingScores, ...]
+    any_pathology: AnyPathology | None = None
+    norm: Norm | None = Field(default=None, description="Null unless the challenge declares limits of sorting.")
+    calibration_test: CalibrationTest | None = Field(default=None, description="Null unless one is declared.")
+    subgroups: tuple[SubgroupTable, ...] = Field(default=(), description="Exploratory; they move no rank.")
     latency: Latency
     outcomes: dict[Outcome, int]
     metrics: tuple[OwnMetric, ...] = ()
     produced_by: Producer | None = None
+
+
+class ScorecardDocument(PublicScorecard):
+    """All scores of one evaluation as they are stored: with the references' digest, which is public nowhere."""
+
+    references_digest: str
+
+    def public(self) -> PublicScorecard:
+        """Return what may be public of it when the phase has closed."""
+        return PublicScorecard(**{name: getattr(self, name) for name in PublicScorecard.model_fields})
 
 
 class Disclosure(StrEnum):
@@ -157,17 +138,12 @@ class Entry(Document):
     evaluated_at: datetime
     predictions_sha256: str | None = Field(default=None, description="Known when the phase has closed.")
     unranked_reason: str | None = Field(default=None, description="Why an entry that has a score has no rank.")
-
-
-class Pair(Document):
-    """A paired comparison of two entries; present when the phase has closed."""
-
-    a: str
-    b: str
-    difference: float
-    standard_error: float
-    p: float
-    p_adjusted: float
+    scorecard: str | None = Field(
+        default=None, description="SHA-256 of the entry's public scorecard; known when the phase has closed."
+    )
+    duplicates: tuple[str, ...] = Field(
+        default=(), description="Entries of other vendors with the same answers; told when the phase has closed."
+    )
 
 
 class LeaderboardDocument(Document):
@@ -191,14 +167,26 @@ class LeaderboardDocument(Document):
     ladder_eta: float | None = Field(
         default=None, description="While the Ladder holds scores back: the margin by which a new best must be better."
     )
+    adjustment: str | None = Field(default=None, description="Which adjusted p value of a pair decides ranks.")
+    seed: str | None = Field(default=None, description="Of all resamples, in hexadecimal: from case set and rules.")
     entries: tuple[Entry, ...]
     pairs: tuple[Pair, ...] = ()
+    policies: tuple[PolicyRanking, ...] = ()
+    schemes: tuple[SchemeRanking, ...] = ()
+    stability: Stability | None = None
+    calls: tuple[PairedCalls, ...] = ()
+    calls_against: str | None = Field(
+        default=None, description="`all` entries each, or where these are many, the one of highest score: `first`."
+    )
+    readers: Readers | None = None
     produced_by: Producer | None = None
 
 
-FindingScores.model_rebuild()
-
-SCHEMAS: dict[str, type[Document]] = {"leaderboard": LeaderboardDocument, "scorecard": ScorecardDocument}
+SCHEMAS: dict[str, type[Document]] = {
+    "leaderboard": LeaderboardDocument,
+    "public-scorecard": PublicScorecard,
+    "scorecard": ScorecardDocument,
+}
 """The documents whose JSON Schema is published."""
 
 
