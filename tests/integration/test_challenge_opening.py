@@ -64,6 +64,7 @@ def test_an_unknown_challenge_is_told_the_known_ones(store: Store, tmp_path: Pat
         ("cases: public", "cases: final", "phases.public.cases"),
         ("opens_at: 2026-03-01T09:00:00Z", "opens_at: 2026-03-02", "phases.public.opens_at"),
         ("    quota: {", "    entry_rule: last\n    quota: {", "phases.public.entry_rule"),
+        ("    quota: {", "    feedback: {ladder: false}\n    quota: {", "phases.public.feedback"),
         ("cases: final", "cases: public", "phases.final.cases"),
         ("closes_at: 2026-03-20T09:00:00Z", "closes_at: 2026-03-02T11:00:00Z", "phases.public.closes_at"),
         (*JUDGING, "findings, limits, missing, min_per_class, ranking, headers"),
