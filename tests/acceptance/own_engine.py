@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -76,6 +77,14 @@ class OwnEngine:
             if mount.startswith(str(self.folder)):
                 subprocess.run(["umount", "--lazy", mount], check=True)
         shutil.rmtree(self.folder)
+
+    def take_image(self, name: str) -> str:
+        """Load an image of the machine's usual engine into this one; return its id, as its name does not come along."""
+        with closing(Engine()) as usual, closing(self.engine()) as own:
+            facts = usual.image(name)
+            assert facts is not None, name
+            usual.export(name, self.folder / "image.tar")
+            return own.ensure_image(facts.image_id, self.folder / "image.tar").image_id
 
     def engine(self) -> Engine:
         """Return a client of it."""

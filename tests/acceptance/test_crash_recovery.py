@@ -31,6 +31,7 @@ from arena.wiring import runner_id
 from runners.engine import Engine
 from tests.acceptance.own_engine import OwnEngine
 from tests.hostile.corpus import Witness, witness
+from tests.hostile.surroundings import BASE_IMAGE
 from tests.images import build_algorithm, store_archive
 from tests.seeding import NOW, Roots, declaration, seed_case_set, seed_challenge, seed_submission
 
@@ -170,7 +171,9 @@ def test_work_goes_on_to_the_same_bytes_when_the_engine_is_killed_under_it(
         leaving.callback(own.stop)
         own.start()
         state = leaving.enter_context(closing(State(tmp_path, f"sqlite:///{tmp_path / 'arena.db'}", image_id)))
-        environment = state.environment() | {"DOCKER_HOST": own.address}
+        # The self-test needs Python there as well.
+        base = own.take_image(BASE_IMAGE)
+        environment = state.environment() | {"DOCKER_HOST": own.address, "ARENA_BASE_IMAGE": base}
         # The worker reports each open container on its standard output.
         with subprocess.Popen(
             [sys.executable, str(WORKER), "container_open", "report"],

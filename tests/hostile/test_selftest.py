@@ -44,10 +44,7 @@ def lax_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     try:
         own.start()
         with closing(own.engine()) as engine:
-            Engine().export(BASE_IMAGE, folder / "base.tar")
-            facts = Engine().image(BASE_IMAGE)
-            assert facts is not None
-            engine.ensure_image(facts.image_id, folder / "base.tar")
+            own.take_image(BASE_IMAGE)
             yield engine
     finally:
         own.stop()
