@@ -89,6 +89,9 @@ def _deaf_children() -> Iterator[None]:
 
 
 def _start() -> None:
+    # The child has a core of its own beside containers whose latencies are measured: libraries may not take another.
+    # Results do not depend on it. NumPy has not been imported yet; later it would not listen.
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     # A pool's child outlives a parent that was killed, because it holds both ends of its own queue.
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -1,7 +1,7 @@
 """Numbers of one evaluation in, numbers out: pure functions of arrays, defined in docs/statistics.md.
 
-NumPy and SciPy's special functions only: no file, no clock, no table, no randomness, no BLAS call (whose sums would
-depend on the number of threads).
+NumPy and SciPy only: no file, no clock, no table. Random draws follow from a seed that the caller gives, by our own
+mapping of a counter-based generator; no sum of floats is left to BLAS, where it would depend on the number of threads.
 """
 
 from typing import Final

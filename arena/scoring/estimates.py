@@ -64,7 +64,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Two-sided 95 % limits, both within [0, 1]."""
+    """Two-sided 95 % limits, both within the range of what they are limits of."""
 
     low: float
     high: float

@@ -24,6 +24,20 @@ def process_id(_job: None) -> int:
     return os.getpid()
 
 
+def library_threads(_job: None) -> list[int]:
+    import numpy as np  # noqa: PLC0415 - as the scorer does, after the child has started
+    from threadpoolctl import threadpool_info  # noqa: PLC0415
+
+    np.ones((64, 64)) @ np.ones((64, 64))
+    return [int(pool["num_threads"]) for pool in threadpool_info()]
+
+
+def test_no_library_of_the_child_takes_a_second_core_beside_measured_containers(child: ScoringChild) -> None:
+    threads = child.run(library_threads, None)
+    assert threads
+    assert set(threads) == {1}
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_for_the_whole_group_leaves_the_child_to_its_parent(child: ScoringChild, number: int) -> None:
     before = child.run(process_id, None)
