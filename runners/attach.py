@@ -13,9 +13,11 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runners.faults import EngineUnavailable
+from runners.keptlog import ContainerLog
 
 _CHUNK = 1 << 16
 _FRAME = struct.Struct(">BxxxL")
@@ -98,9 +100,13 @@ class LineCutter:
 
 
 class FrameReader:
-    """Takes the engine's multiplexed stream apart: 8-byte headers (stream, length) before each piece."""
+    """Takes the engine's multiplexed stream apart: 8-byte headers (stream, length) before each piece.
 
-    def __init__(self) -> None:
+    What belongs to another stream than stdout goes to `other`, where there is one.
+    """
+
+    def __init__(self, other: Callable[[memoryview], None] | None = None) -> None:
+        self._other = other
         self._header = bytearray()
         self._left = 0
         self._stream = 0
@@ -121,15 +127,25 @@ class FrameReader:
             self._left -= len(piece)
             if self._stream == _STDOUT:
                 pieces.append(piece)
+            elif self._other is not None:
+                self._other(piece)
         return pieces
 
 
 class Conversation:
     """The runner's end of a container's stdin and stdout."""
 
-    def __init__(self, joined: socket.socket, *, unasked_bytes: int = _UNASKED_BYTES) -> None:
-        """Take over an attach socket and start draining it; `unasked_bytes` end it."""
+    def __init__(
+        self, joined: socket.socket, *, unasked_bytes: int = _UNASKED_BYTES,
+        log: ContainerLog | None = None, stdout_too: bool = False,
+    ) -> None:  # fmt: skip
+        """Take over an attach socket and start draining it; `unasked_bytes` end it.
+
+        What comes on stderr goes to `log`, where there is one, and with `stdout_too` what comes on stdout as well.
+        """
+        self._stdout_too = stdout_too
         self._unasked_bytes = unasked_bytes
+        self._log = log
         self._socket = joined
         self._socket.settimeout(None)
         self._cutter = LineCutter()
@@ -203,10 +219,12 @@ class Conversation:
             raise EngineUnavailable(msg)
 
     def _drain(self) -> None:
-        frames = FrameReader()
+        frames = FrameReader(None if self._log is None else self._log.feed)
         while data := self._receive():
             at = time.monotonic()
             for piece in frames.feed(data):
+                if self._stdout_too and self._log is not None:
+                    self._log.feed(piece)
                 with self._lock:
                     event = self._cutter.feed(piece, at)
                 if event is not None:

@@ -11,6 +11,7 @@ from typing import Any
 from runners.attach import LOG_BYTES, Conversation
 from runners.engine import ContainerEnd, Engine
 from runners.faults import ContainerCannotStart, EngineUnavailable, RunnerFault, SandboxRefused
+from runners.keptlog import ContainerLog, KeptLog
 from runners.kernel import Window, differences, has_swap
 from runners.oom import OomCounter
 from runners.output import Left, OutputFolder, unlike_asked
@@ -30,7 +31,8 @@ Check = Callable[[str], None]
 class Launcher:
     """Starts containers of one image under one policy; `place` gives each its own identity.
 
-    `program` runs in place of the image's own; `window` is where the kernel is asked what holds a started container.
+    `program` runs in place of the image's own; `window` is where the kernel is asked what holds a started container;
+    `log` keeps of each container what it writes to stderr, where the attempt asks for it.
     """
 
     engine: Engine
@@ -40,6 +42,7 @@ class Launcher:
     program: tuple[str, ...] = ()
     window: Window = field(default_factory=Window)
     holder_image: str = ""
+    log: KeptLog | None = None
 
     def launch(self, check: Check | None = None, *, listens: bool = True) -> Box:
         """Create a container, read its sandbox back, check what it will see, attach, start.
@@ -73,7 +76,7 @@ class Launcher:
             box.manifest = self._read_back(request, box)
             if check is not None:
                 check(box.container)
-            box.start(listens=listens)
+            box.start(listens=listens, log=None if self.log is None else self.log.container())
             box.manifest["kernel"] = self._look(request, box)
         except BaseException:
             box.close()
@@ -130,19 +133,21 @@ class Box:
             raise ContainerCannotStart(msg)
         return self._conversation
 
-    def start(self, *, listens: bool = True) -> None:
+    def start(self, *, listens: bool = True, log: ContainerLog | None = None) -> None:
         """Join the container's stdin and stdout, ask for its first line if it `listens`, and start it.
+
+        Where there is a `log`, its stderr goes there, and its stdout where that is a log.
 
         Raises:
             ContainerCannotStart: The image's own fault.
             RunnerFault: The host's fault.
         """
-        joined = self._engine.attach(self.container)
+        joined = self._engine.attach(self.container, stderr=log is not None)
         if listens:
-            self._conversation = Conversation(joined)
+            self._conversation = Conversation(joined, log=log)
             self._conversation.open_line(_READY_LINE_BYTES)
         else:
-            self._conversation = Conversation(joined, unasked_bytes=LOG_BYTES)
+            self._conversation = Conversation(joined, unasked_bytes=LOG_BYTES, log=log, stdout_too=True)
         self._engine.start(self.container)
         self.started_at = time.monotonic()
         # The answer to a wait that was asked while the container ran tells its exit from the engine's own end.

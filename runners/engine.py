@@ -152,10 +152,11 @@ class Engine(Volumes):
         running = bool(state.get("Running"))
         return ContainerEnd(None if running else int(state.get("ExitCode", 0)), bool(state.get("OOMKilled")))
 
-    def attach(self, container: str) -> socket.socket:
+    def attach(self, container: str, *, stderr: bool = False) -> socket.socket:
         """Return a socket joined to a created container's stdin and stdout; attach before start and nothing is lost."""
         with asking("attach to a container"):
-            wrapped = self._api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 0, "stream": 1})
+            streams = {"stdin": 1, "stdout": 1, "stderr": int(stderr), "stream": 1}
+            wrapped = self._api.attach_socket(container, params=streams)
         joined = getattr(wrapped, "_sock", wrapped)
         if not isinstance(joined, socket.socket) or isinstance(joined, ssl.SSLSocket):
             msg = "The engine's address gives no plain socket; use a unix:// or tcp:// address."

@@ -13,7 +13,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +23,7 @@ from runners.container import Launcher
 from runners.engine import Engine
 from runners.faults import ContainerCannotStart, EngineRefused, ImageUnavailable, RunnerFault, SandboxRefused
 from runners.images.holder import build_holder
+from runners.keptlog import KeptLog
 from runners.manifest import sandbox_manifest
 from runners.modes import arrangement_of, output_space, refuse_unknown, shard_of
 from runners.parent import Together, hold_together, parent_name
@@ -101,6 +102,7 @@ class _Facts:
     run_seconds: float = 0.0
     engine: dict[str, Any] = field(default_factory=dict)
     runtime: dict[str, Any] = field(default_factory=dict)
+    log: KeptLog | None = None
 
 
 def receipt_name(attempt_id: str) -> str:
@@ -146,8 +148,9 @@ def execute_attempt(
     if results.get_named(receipt_name(spec.attempt_id)) is not None:
         return None
     saw = observe or (lambda _step, _attempt: None)
-    facts = _Facts(datetime.now(UTC).isoformat())
+    facts = _Facts(datetime.now(UTC).isoformat(), log=KeptLog() if spec.keep_log else None)
     output: BlobRef | None = None
+    log: BlobRef | None = None
     fault: str | None = None
     stage = Stage(host.folder(spec.attempt_id), studies, arrangement_of(spec))
     with contextlib.ExitStack() as leaving:
@@ -157,11 +160,13 @@ def execute_attempt(
             written = _run(
                 spec, host, images, results, stage, cpus, facts, canceller, lambda: saw(STEPS[0], spec.attempt_id)
             )
+            if facts.log is not None:
+                log = _keep(results, stage, facts.log.content())
             output = _store(results, written)
             saw(STEPS[1], spec.attempt_id)
         except RunnerFault as error:
             fault = f"{type(error).__name__}: {error}"
-    receipt = _receipt(spec, facts, output, fault)
+    receipt = _receipt(spec, facts, output, fault, log if output is not None else None)
     results.put_named(receipt_name(spec.attempt_id), json.dumps(asdict(receipt), sort_keys=True).encode())
     saw(STEPS[2], spec.attempt_id)
     return receipt
@@ -180,7 +185,7 @@ def _run(
     written = stage.input.parent / "output.jsonl"
     with written.open("wb") as file:
         try:
-            launcher = _launcher(spec, host, runtime, images, stage, cpus)
+            launcher = replace(_launcher(spec, host, runtime, images, stage, cpus), log=facts.log)
         except ContainerCannotStart:
             for case in spec.cases:
                 _write_line(file, CaseResult(case.case, Outcome.NOT_REACHED, detail=Detail.CANNOT_START))
@@ -249,12 +254,12 @@ def _store(results: ResultSink, written: Path) -> BlobRef:
 
 
 def _keep(results: ResultSink, stage: Stage, content: bytes) -> BlobRef:
-    """Store the bytes of an output file."""
+    """Store bytes that a container left."""
     path = stage.input.parent / "file"
     try:
         path.write_bytes(content)
     except OSError as error:
-        msg = f"An output file cannot be stored: {error}"
+        msg = f"What a container left cannot be stored: {error}"
         raise RunnerFault(msg) from error
     return _store(results, path)
 
@@ -273,7 +278,9 @@ def _write_line(file: IO[bytes], result: CaseResult) -> None:
     file.write(json.dumps(line).encode() + b"\n")
 
 
-def _receipt(spec: AttemptSpec, facts: _Facts, output: BlobRef | None, fault: str | None) -> Receipt:
+def _receipt(
+    spec: AttemptSpec, facts: _Facts, output: BlobRef | None, fault: str | None, log: BlobRef | None
+) -> Receipt:
     return Receipt(
         attempt_id=spec.attempt_id,
         shard_id=spec.shard_id,
@@ -300,6 +307,7 @@ def _receipt(spec: AttemptSpec, facts: _Facts, output: BlobRef | None, fault: st
             ),
             "containers": [asdict(each) for each in facts.run.containers],
         },
+        log=log,
     )
 
 

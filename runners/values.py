@@ -131,7 +131,8 @@ class AttemptSpec:
     """One try of one shard: plain JSON, no secrets, no labels, no patients.
 
     `image` is the submitted archive; `image_id` the digest of its configuration, by which alone it is run. `layout` is
-    None where the container follows Arena's own contract.
+    None where the container follows Arena's own contract. `keep_log` is for cases that are no secret: what containers
+    write to stderr is then kept, in part, for their vendor.
     """
 
     attempt_id: AttemptId
@@ -145,6 +146,7 @@ class AttemptSpec:
     isolation: Isolation = Isolation.STANDARD
     outputs: tuple[OutputFile, ...] = ()
     layout: GrandChallengeLayout | None = None
+    keep_log: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the attempt as JSON-ready values."""
@@ -175,7 +177,8 @@ class Receipt:
     """What the host vouches for at an attempt's end, stored as receipts/<attempt>.json after the output blob.
 
     `output` is None when the host failed (`host_fault` says why, in words for operators); nothing is then charged to
-    the vendor. `manifest` holds the sandbox settings as read back from the engine.
+    the vendor. `manifest` holds the sandbox settings as read back from the engine. `log` is what `runners.keptlog` kept
+    where the attempt asks for it, else None.
     """
 
     attempt_id: AttemptId
@@ -191,3 +194,4 @@ class Receipt:
     containers_started: int
     policy_digest: str
     manifest: dict[str, Any]
+    log: BlobRef | None = None

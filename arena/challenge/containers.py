@@ -18,10 +18,14 @@ JsonName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}\
 
 
 class OutputDeclaration(Strict):
-    """A file that an algorithm may leave beside each answer, as `/output/<case>/<name>`."""
+    """A file that an algorithm may leave beside each answer, as `/output/<case>/<name>`.
+
+    A `kind` other than `bytes` is examined when the evaluation is recorded (docs/contract.md).
+    """
 
     name: FileName
     max_kib: int = Field(default=1024, ge=1, le=65536)
+    kind: Literal["bytes", "dicom-sr", "dicom-sc"] = "bytes"
 
     def to_file(self) -> OutputFile:
         """Return it as the plain value that crosses into `runners`."""

@@ -25,6 +25,10 @@ class CaseAttributes:
     cases: tuple[str, ...]
     columns: dict[str, tuple[str | None, ...]]
 
+    def in_order(self, cases: Sequence[str]) -> CaseAttributes:
+        """Return the same with the cases in this order, such as that of the references."""
+        return CaseAttributes(tuple(cases), self.of(cases))
+
     def of(self, cases: Sequence[str]) -> dict[str, tuple[str | None, ...]]:
         """Return the columns in the order of these cases, such as `arena.vault.references.References.cases`.
 

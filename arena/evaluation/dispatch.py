@@ -21,7 +21,7 @@ from arena.challenge.schema import Declaration
 from arena.evaluation.plan import plan_shards
 from arena.store import queue
 from arena.store.session import Store
-from arena.store.tables import Attempt, AttemptState, ChallengeVersion, Shard, Submission
+from arena.store.tables import Attempt, AttemptState, CaseSet, ChallengeVersion, Shard, Split, Submission
 from runners.protocol import Observe, Runner, unobserved
 from runners.values import AttemptId, AttemptSpec, BlobRef, CaseInput, Isolation, Receipt, ShardId, Status
 
@@ -86,8 +86,12 @@ class Dispatcher:
         if content is None:
             return None
         fields = json.loads(content)
-        output = fields.pop("output")
-        return Receipt(**fields, output=None if output is None else BlobRef(**output))
+        output, log = fields.pop("output"), fields.pop("log", None)
+        return Receipt(
+            **fields,
+            output=None if output is None else BlobRef(**output),
+            log=None if log is None else BlobRef(**log),
+        )
 
     def _close(self, attempt: Attempt, shard: Shard, receipt: Receipt) -> None:
         if receipt.output is None:
@@ -180,6 +184,7 @@ def _spec(session: Session, offer: queue.Offer, attempt_id: AttemptId) -> Attemp
     version = session.get_one(ChallengeVersion, evaluation.challenge_version)
     declaration = Declaration.model_validate(version.declaration)
     cases = queue.cases_of(session, evaluation.case_set_digest, shard.case_names)
+    case_set = session.get_one(CaseSet, evaluation.case_set_digest)
     return AttemptSpec(
         attempt_id=attempt_id,
         shard_id=ShardId(shard.id),
@@ -192,4 +197,5 @@ def _spec(session: Session, offer: queue.Offer, attempt_id: AttemptId) -> Attemp
         isolation=Isolation(declaration.isolation),
         outputs=tuple(output.to_file() for output in declaration.outputs),
         layout=declaration.sockets.to_layout() if declaration.sockets and submission.mode == "case" else None,
+        keep_log=case_set.split == Split.SAMPLE,
     )

@@ -6,7 +6,7 @@ Only these functions read references, and they run in a process that starts no c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,14 @@ from arena.blobs import BlobStore
 from arena.challenge.schema import Declaration
 from arena.errors import BlobCorrupt, ReferencesUnavailable, ScoringRefused
 from arena.evaluation.answers import LEVELS
+from arena.evaluation.jobs import ScoreJob
 from arena.evaluation.metrics import measure_all
-from arena.evaluation.producer import producer
+from arena.evaluation.outputs import DeclaredOutput
 from arena.evaluation.record import JudgedCase, Record, ShardLines, read_shard, read_table, timed_out, write_record
-from arena.scoring import estimates
-from arena.scoring.evaluate import EvaluationScores, FindingScores
-from arena.scoring.evaluate import score_evaluation as compute_scores
+from arena.evaluation.scorecard import scorecard
 from arena.scoring.inputs import ScoringInputs
 from arena.scoring.levels import MISSING_LEVEL, patient_codes
 from arena.scoring.resampling import resample_seed
-from arena.store import documents
 from arena.vault.references import References, read_references
 from runners.values import Outcome
 
@@ -39,6 +37,7 @@ class RecordJob:
     findings: tuple[str, ...]
     main: tuple[ShardLines, ...]
     rerun: tuple[ShardLines, ...]
+    outputs: tuple[DeclaredOutput, ...] = ()
 
 
 def record_evaluation(job: RecordJob) -> Record | tuple[str, ...]:
@@ -52,25 +51,7 @@ def record_evaluation(job: RecordJob) -> Record | tuple[str, ...]:
     def read(shards: Sequence[ShardLines]) -> list[JudgedCase]:
         return [judged for shard in shards for judged in read_shard(results, shard, job.findings)]
 
-    return write_record(results, read(job.main), read(job.rerun), job.findings)
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreJob:
-    """A record, the references it is compared with, and the rules that it is judged by."""
-
-    evaluation: str
-    challenge: str
-    phase: str
-    declaration: dict[str, Any]
-    challenge_version: str
-    judging_digest: str
-    case_set_digest: str
-    references_root: str
-    references_sha256: str
-    results_root: str
-    cases_sha256: str
-    predictions_sha256: str
+    return write_record(results, read(job.main), read(job.rerun), job.findings, job.outputs)
 
 
 def score_evaluation(job: ScoreJob) -> bytes:
@@ -98,8 +79,9 @@ def score_evaluation(job: ScoreJob) -> bytes:
         outcomes,
         tuple(cases["latency_seconds"].to_pylist()),
     )
+    job = replace(job, attributes=job.attributes.in_order(references.cases))
     own = measure_all(declaration.metrics, inputs, resample_seed(job.case_set_digest, job.judging_digest))
-    return _document(job, compute_scores(inputs), own).model_dump_json(indent=1).encode()
+    return scorecard(job, declaration, inputs, own).model_dump_json(indent=1).encode()
 
 
 def load_references(root: str, sha256: str, declaration: Declaration) -> References:
@@ -150,65 +132,3 @@ def _levels(
     columns = pc.index_in(predictions["finding"], pa.array(findings, pa.string())).to_numpy()
     levels[columns, rows] = predictions["level"].to_numpy()
     return levels.T
-
-
-def _document(
-    job: ScoreJob, scores: EvaluationScores, own: tuple[documents.OwnMetric, ...]
-) -> documents.ScorecardDocument:
-    return documents.ScorecardDocument(
-        evaluation=job.evaluation,
-        challenge=job.challenge,
-        phase=job.phase,
-        case_set_digest=job.case_set_digest,
-        references_digest=job.references_sha256,
-        predictions_sha256=job.predictions_sha256,
-        cases_sha256=job.cases_sha256,
-        challenge_version=job.challenge_version,
-        judging_digest=job.judging_digest,
-        scorer_version=scores.scorer_version,
-        missing=scores.missing.value,
-        n_cases=scores.n_cases,
-        n_patients=scores.n_patients,
-        macro=_estimate(scores.macro),
-        macro_half=_estimate(scores.macro_half),
-        macro_exclude_case=_estimate(scores.macro_exclude_case),
-        findings=tuple(_finding(finding) for finding in scores.findings),
-        latency=documents.Latency(
-            median_seconds=scores.latency.median_seconds, p95_seconds=scores.latency.p95_seconds, n=scores.latency.n
-        ),
-        outcomes={outcome: count for outcome, count in scores.outcomes.items() if count},
-        metrics=own,
-        produced_by=producer(),
-    )
-
-
-def _finding(scores: FindingScores) -> documents.FindingScores:
-    curve = scores.curve
-    return documents.FindingScores(
-        finding=scores.finding,
-        in_macro=scores.in_macro,
-        auc=_estimate(scores.auc),
-        auc_half=_estimate(scores.auc_half),
-        auc_exclude_case=_estimate(scores.auc_exclude_case),
-        sensitivity=_estimate(scores.sensitivity),
-        specificity=_estimate(scores.specificity),
-        ppv=_estimate(scores.ppv),
-        npv=_estimate(scores.npv),
-        brier=_estimate(scores.brier),
-        threshold=scores.threshold / LEVELS,
-        curve=None
-        if curve is None
-        else documents.RocCurve(fpr=curve.fpr, tpr=curve.tpr, tpr_low=curve.tpr_low, tpr_high=curve.tpr_high),
-    )
-
-
-def _estimate(estimate: estimates.Estimate) -> documents.Estimate:
-    return documents.Estimate(
-        value=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
-        n=estimate.n,
-        n_positive=estimate.n_positive,
-        method=estimate.method.value,
-        reason=None if estimate.reason is None else estimate.reason.value,
-    )

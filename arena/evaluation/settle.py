@@ -19,14 +19,17 @@ from arena.blobs import BlobStore
 from arena.challenge.schema import Declaration
 from arena.errors import HostError
 from arena.evaluation.child import ScoringChild
-from arena.evaluation.judging import RecordJob, ScoreJob, record_evaluation, score_evaluation
+from arena.evaluation.jobs import score_job
+from arena.evaluation.judging import RecordJob, record_evaluation, score_evaluation
+from arena.evaluation.output_kinds import OutputKind
+from arena.evaluation.outputs import DeclaredOutput
 from arena.evaluation.plan import plan_shards
 from arena.evaluation.record import Record, ShardLines, canonical_json, sandboxes_of
 from arena.store import queue
 from arena.store.documents import ScorecardDocument
 from arena.store.scorecards import add_scorecard
 from arena.store.session import Store, transition
-from arena.store.tables import CaseSet, ChallengeVersion, Evaluation, EvaluationState, Submission
+from arena.store.tables import ChallengeVersion, Evaluation, EvaluationState
 from runners.protocol import Observe, unobserved
 from runners.values import BlobRef
 
@@ -87,7 +90,8 @@ class Settler:
                     )
                 else:
                     self._observe("scoring", evaluation.code)
-                    job = _score_job(session, self._results, self._references, evaluation)
+                    version = session.get_one(ChallengeVersion, evaluation.challenge_version)
+                    job = score_job(session, self._results, self._references, evaluation, version=version)
                     future = self._child.submit(score_evaluation, job)
             except BrokenProcessPool:
                 self._child.discard()
@@ -138,6 +142,9 @@ class Settler:
                 cases_sha256=record.cases_sha256,
                 predictions_sha256=record.predictions_sha256,
                 outcome_counts=record.outcome_counts,
+                ending_counts=record.ending_counts,
+                outputs_sha256=record.outputs_sha256,
+                output_counts=record.output_counts or None,
                 policy_digest=",".join(sorted(policies)),
                 sandbox_sha256=stored.sha256,
                 sandboxes=sandboxes,
@@ -188,27 +195,7 @@ def _record_job(session: Session, results: BlobStore, evaluation: Evaluation) ->
             if output.shard.kind == kind
         )
 
-    findings = tuple(finding.code for finding in _declaration(session, evaluation).findings)
-    return RecordJob(results.root, findings, main=lines(queue.MAIN), rerun=lines(queue.RERUN))
-
-
-def _score_job(session: Session, results: BlobStore, references: BlobStore, evaluation: Evaluation) -> ScoreJob:
-    version = session.get_one(ChallengeVersion, evaluation.challenge_version)
-    case_set = session.get_one(CaseSet, evaluation.case_set_digest)
-    if evaluation.predictions_sha256 is None or evaluation.cases_sha256 is None:
-        msg = f"evaluation {evaluation.code} has no record"
-        raise ValueError(msg)
-    return ScoreJob(
-        evaluation=evaluation.code,
-        challenge=session.get_one(Submission, evaluation.submission_code).challenge_slug,
-        phase=evaluation.phase,
-        declaration=version.declaration,
-        challenge_version=version.digest,
-        judging_digest=version.judging_digest,
-        case_set_digest=evaluation.case_set_digest,
-        references_root=references.root,
-        references_sha256=case_set.references_digest,
-        results_root=results.root,
-        cases_sha256=evaluation.cases_sha256,
-        predictions_sha256=evaluation.predictions_sha256,
-    )
+    declared = _declaration(session, evaluation)
+    findings = tuple(finding.code for finding in declared.findings)
+    files = tuple(DeclaredOutput(each.name, OutputKind(each.kind)) for each in declared.outputs)
+    return RecordJob(results.root, findings, main=lines(queue.MAIN), rerun=lines(queue.RERUN), outputs=files)

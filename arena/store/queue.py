@@ -197,6 +197,7 @@ def accept(session: Session, shard_id: ShardId, attempt_id: AttemptId, receipt: 
             policy_digest=receipt.policy_digest,
             startup_seconds=receipt.startup_seconds,
             run_seconds=receipt.run_seconds,
+            log_sha256=None if receipt.log is None else receipt.log.sha256,
             accepted_at=now,
         )
     )

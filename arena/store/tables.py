@@ -225,6 +225,13 @@ class Evaluation(Base, table=True):
         default=None, sa_type=JSON, description="The same manifests, each once, for the board."
     )
     outcome_counts: dict[str, int] | None = Field(default=None, sa_type=JSON)
+    ending_counts: dict[str, int] | None = Field(
+        default=None, sa_type=JSON, description="The same, finer: what the vendor is told."
+    )
+    outputs_sha256: str | None = Field(default=None, description="Table of the files left beside answers.")
+    output_counts: dict[str, dict[str, int]] | None = Field(
+        default=None, sa_type=JSON, description="Declared file → `ok` or defect → number of cases."
+    )
 
 
 class Shard(Base, table=True):
@@ -266,6 +273,7 @@ class ShardResult(Base, table=True):
     policy_digest: str
     startup_seconds: float | None = None
     run_seconds: float
+    log_sha256: str | None = Field(default=None, description="What containers wrote; of sample sets only.")
     accepted_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -154,7 +154,7 @@ def read_image(content: bytes, file: str) -> Dataset:
     """
     if not is_dicom(content):
         raise refusal(file, "it is neither DICOM nor a JPEG or PNG image", "Remove it, or export the study again.")
-    syntax = _transfer_syntax(content, file)
+    syntax = transfer_syntax(content, file)
     if syntax not in ACCEPTED_SYNTAXES:
         raise refusal(
             file,
@@ -246,7 +246,7 @@ def _uid_name(uid: str) -> str:
     return UID(uid, config.IGNORE).name if re.fullmatch(r"[0-9.]{1,64}", uid) else "unreadable"
 
 
-def _transfer_syntax(content: bytes, file: str) -> str:
+def transfer_syntax(content: bytes, file: str) -> str:
     """Return the transfer syntax out of the file meta information, which is always Explicit VR Little Endian.
 
     It is read by hand because a parser would inflate a deflated file before anyone can refuse it.
