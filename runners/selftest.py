@@ -24,14 +24,16 @@ from runners.attach import Line
 from runners.container import Box, Launcher
 from runners.execute import Host, reap
 from runners.faults import ContainerCannotStart, SandboxRefused
+from runners.images.holder import build_holder
 from runners.kernel import Window
 from runners.policy import FIRST_UID, Placement, SandboxPolicy
 from runners.runtimes import Runtime
+from runners.space import OutputSpace
 from runners.values import Isolation, Limits
 
 _PROGRAM = Path(__file__).with_name("images") / "canary.py"
 _LIMITS = Limits(
-    memory_mib=96, cpus=0.5, pids=24, tmp_mib=8, shm_mib=4, startup_seconds=30.0, total_seconds=60.0,
+    memory_mib=96, cpus=0.5, pids=24, tmp_mib=8, shm_mib=4, output_mib=4, startup_seconds=30.0, total_seconds=60.0,
 )  # fmt: skip
 _MIB = 1 << 20
 _BEYOND_MIB = 160
@@ -111,8 +113,9 @@ def try_runtime(
             lambda: Placement.fresh(cpus=cpus, input_source=folder, runner_id=host.runner_id, attempt_id="self-test"),
             program=("python3", "-E", "-S", "-c", _PROGRAM.read_text(encoding="utf-8")),
             window=window or Window(),
+            holder_image=build_holder(host.engine),
         )
-        findings = tuple(_findings(launcher, gvisor=runtime.gvisor))
+        findings = tuple(_findings(launcher, Path(folder), gvisor=runtime.gvisor))
     return Verdict(runtime.name, isolation, time.monotonic() - began, findings)
 
 
@@ -129,7 +132,7 @@ def _folder(host: Host) -> Path:
     return host.runs_root
 
 
-def _findings(launcher: Launcher, *, gvisor: bool) -> Iterator[Finding]:
+def _findings(launcher: Launcher, folder: Path, *, gvisor: bool) -> Iterator[Finding]:
     limits = launcher.policy.limits
     children = launcher.policy.request("", Placement(0, (), "", ()))["HostConfig"]["PidsLimit"] + _BEYOND_CHILDREN
     try:
@@ -137,6 +140,9 @@ def _findings(launcher: Launcher, *, gvisor: bool) -> Iterator[Finding]:
             yield _kernel(canary.box)
             yield _cpu(canary, launcher, gvisor=gvisor)
             yield from _quiet(canary, limits, gvisor=gvisor)
+        space = OutputSpace(_LIMITS.output_mib)
+        with _canary(replace(launcher, policy=replace(launcher.policy, output=space))) as canary:
+            yield _output(canary, space, folder)
         with _canary(launcher) as canary:
             yield _fork(canary.ask("fork", most=children), children, canary.box)
         with _canary(launcher) as canary:
@@ -191,20 +197,27 @@ def _kernel(box: Box) -> Finding:
 
 def _quiet(canary: _Canary, limits: Limits, *, gvisor: bool) -> Iterable[Finding]:
     """What disturbs nobody: network, files, CPU, identity."""
-    yield _judge("network", "Nobody can be reached, and there is no interface but lo.", canary.ask("network"),
-                 lambda saw: not saw["reached"] and saw["interfaces"] == ["lo"])  # fmt: skip
+    yield _judge(
+        "network", "Nobody can be reached, and there is no interface but lo.", canary.ask("network"),
+        lambda saw: not saw["reached"] and saw["interfaces"] == ["lo"],
+        lambda saw: f"reached {_listed(saw['reached'])}; interfaces: {_listed(saw['interfaces'])}",
+    )  # fmt: skip
     most = {"/tmp": limits.tmp_mib * _MIB, "/dev/shm": limits.shm_mib * _MIB}  # noqa: S108 - inside the container
     yield _judge(
         "disk", "Nothing can be written but /tmp and /dev/shm, up to their size, and nothing run from there.",
         canary.ask("disk", bytes=max(most.values()) * 2),
         lambda saw: not saw["opened"] and not saw["runs_from_tmp"]
         and all(saw["bytes"][path] <= size for path, size in most.items()),
+        lambda saw: f"written: {', '.join(f'{path} {size // _MIB} MiB' for path, size in saw['bytes'].items())}; "
+        f"elsewhere {_listed(saw['opened'])}; run from /tmp: {'yes' if saw['runs_from_tmp'] else 'no'}",
     )  # fmt: skip
     # gVisor answers these calls by itself: what its guests do in its kernel, they do not do in the host's.
     yield _judge(
         "privileges", "It is nobody, has no capability, and calls that it needs not are refused.",
         canary.ask("privileges"),
         lambda saw: saw["uid"] >= FIRST_UID and not saw["capabilities"] and (gvisor or not saw["through"]),
+        lambda saw: f"uid {saw['uid']}, capabilities {saw['capabilities']:x}, "
+        f"{'answered by gVisor itself' if gvisor else 'not refused'}: {_listed(saw['through'])}",
     )  # fmt: skip
 
 
@@ -226,10 +239,35 @@ def _cpu(canary: _Canary, launcher: Launcher, *, gvisor: bool) -> Finding:
     return Finding("cpu", claim, had <= limit * _CPU_TOLERANCE, f"{had:.2f} CPUs")
 
 
-def _judge(name: str, claim: str, saw: Saw, held: Callable[[Mapping[str, Any]], bool]) -> Finding:
+def _judge(
+    name: str,
+    claim: str,
+    saw: Saw,
+    held: Callable[[Mapping[str, Any]], bool],
+    words: Callable[[Mapping[str, Any]], str],
+) -> Finding:
     if saw is None:
         return Finding(name, claim, False, "the canary ended instead of answering")
-    return Finding(name, claim, held(saw), json.dumps(saw, sort_keys=True))
+    return Finding(name, claim, held(saw), words(saw))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "nothing"
+
+
+def _output(canary: _Canary, space: OutputSpace, folder: Path) -> Finding:
+    """Let a canary leave links and a flood in /output, and read it as any output is read."""
+    claim = f"/output takes {space.size_mib} MiB; of what is left there only plain files are read."
+    secret = folder / "secret"
+    secret.write_text("not for containers", encoding="ascii")
+    size = space.size_mib * _MIB
+    saw = canary.ask("output", target=str(secret), bytes=2 * size)
+    if saw is None:
+        return Finding("output", claim, False, "the canary ended instead of answering")
+    left = canary.box.read_output(dict.fromkeys(("plain", "link", "pipe"), _ANSWER_BYTES)).files
+    read = sorted(name for name, content in left.items() if isinstance(content, bytes))
+    held = saw["bytes"] <= size and read == ["plain"] and left["plain"] == b"plain"
+    return Finding("output", claim, held, f"written: {saw['bytes'] // _MIB} MiB; read: {_listed(read)}")
 
 
 def _fork(saw: Saw, most: int, box: Box) -> Finding:

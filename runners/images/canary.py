@@ -4,7 +4,7 @@ Handed to the base image's Python as text, so that no image has to be built. Not
 it says is taken for a claim, never for a fact that speaks for the sandbox where the host can look itself.
 """
 
-# ruff: noqa: PTH101, PTH108, PTH123, S103, S108, S606
+# ruff: noqa: PTH101, PTH108, PTH123, PTH211, S103, S108, S606
 # A program of its own on whatever Python an image has, in a world of its own.
 
 from __future__ import annotations
@@ -62,6 +62,16 @@ def disk(given: dict[str, Any]) -> dict[str, Any]:
             opened.append(path)
     sizes = {folder: fill(folder + "/canary", given["bytes"]) for folder in ("/tmp", "/dev/shm")}
     return {"opened": opened, "bytes": sizes, "runs_from_tmp": runs_from_tmp()}
+
+
+def output(given: dict[str, Any]) -> dict[str, Any]:
+    """Leave a plain file, a link to the host's and a pipe in /output, then fill it."""
+    with open("/output/plain", "w") as file:
+        file.write("plain")
+    os.symlink(given["target"], "/output/link")
+    with contextlib.suppress(OSError):  # our filter of system calls refuses it, gVisor does not
+        os.mkfifo("/output/pipe")
+    return {"bytes": fill("/output/flood", given["bytes"])}
 
 
 def runs_from_tmp() -> bool:
@@ -137,7 +147,7 @@ def memory(given: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Answer requests until their end."""
-    tries = {each.__name__: each for each in (network, disk, cpu, privileges, fork, memory)}
+    tries = {each.__name__: each for each in (network, disk, output, cpu, privileges, fork, memory)}
     os.write(1, b'{"ready": true}\n')
     for line in sys.stdin:
         request = json.loads(line)

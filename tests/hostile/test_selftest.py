@@ -28,7 +28,7 @@ from tests.hostile.surroundings import BASE_IMAGE
 
 pytestmark = pytest.mark.engine
 
-TRIED = ["kernel", "cpu", "network", "disk", "privileges", "fork bomb", "memory bomb"]
+TRIED = ["kernel", "cpu", "network", "disk", "privileges", "output", "fork bomb", "memory bomb"]
 
 
 @pytest.fixture(scope="module")
