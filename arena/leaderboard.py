@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
+from typing import Any
 
 from sqlmodel import Session
 
@@ -23,16 +25,20 @@ from arena.evaluation.child import ScoringChild
 from arena.evaluation.feedback import Disclosed, LadderJob, climb_ladder
 from arena.evaluation.producer import producer
 from arena.evaluation.ranking import Ranked, RankedEntry, RankJob, rank_entries
+from arena.evaluation.scorecard import SCHEMA_VERSION, seed_text
 from arena.evaluation.standing import SECOND_CHOICE, Candidate, Standing, accepted, choose, disclosure, ranked_of
+from arena.ranking.ranks import Rank
 from arena.scoring import SCORER_VERSION
+from arena.scoring.missing import MissingPolicy
+from arena.scoring.resampling import resample_seed
 from arena.store import boards
 from arena.store.documents import Disclosure as DocumentDisclosure
 from arena.store.documents import (
     Entry,
     Estimate,
+    FindingScores,
     Latency,
     LeaderboardDocument,
-    Pair,
     ScorecardDocument,
 )
 from arena.store.ledger import Disclosure, add_disclosures, disclosed
@@ -87,6 +93,9 @@ class Publisher:
                     with self._store.write() as session:
                         add_disclosures(session, slug, phase_name, news, board=None, at=now)
                 return None
+        if document.disclosure is DocumentDisclosure.CLOSED:
+            for candidate in chosen:
+                self._public.put(public_bytes(candidate.card))
         ref = self._public.put(document.model_dump_json(indent=1).encode())
         cards = {candidate.scored.submission.code: candidate.scored.scorecard.code for candidate in chosen}
         with self._store.write() as session:
@@ -181,15 +190,19 @@ class Publisher:
             for row in rows
         ]
 
-    def _rank(self, facts: _Facts, chosen: Sequence[Candidate]) -> Ranked:
+    def _rank(self, facts: _Facts, family: Sequence[Candidate], chosen: Sequence[Candidate]) -> Ranked:
+        if not family:
+            return Ranked(ranks={}, pairs=())
         job = RankJob(
             declaration=facts.version.declaration,
+            judging_digest=facts.version.judging_digest,
+            case_set_digest=facts.case_set.digest,
             references_root=self._references.root,
             references_sha256=facts.references_digest,
             results_root=self._results.root,
-            entries=tuple(
-                RankedEntry(candidate.scored.submission.code, candidate.card.predictions_sha256) for candidate in chosen
-            ),
+            entries=tuple(_ranked_entry(candidate) for candidate in family),
+            listed=tuple(_ranked_entry(candidate) for candidate in chosen if candidate not in family),
+            finest=facts.disclosure is DocumentDisclosure.CLOSED,
         )
         return self._child.run(rank_entries, job)
 
@@ -197,11 +210,12 @@ class Publisher:
         # In one order whatever chose them, for a pair is written as one minus the other.
         chosen = sorted(chosen, key=lambda each: (each.scored.submission.submitted_at, each.scored.submission.code))
         family = ranked_of(chosen)
-        ranked = self._rank(facts, family) if family else Ranked(ranks={}, pairs=())
+        ranked = self._rank(facts, family, chosen)
         finest = facts.disclosure is DocumentDisclosure.CLOSED
         entries = [_entry(candidate, ranked, finest=finest, in_family=candidate in family) for candidate in chosen]
         entries.sort(key=_place)
         return LeaderboardDocument(
+            schema_version=SCHEMA_VERSION,
             challenge=facts.declaration.slug,
             phase=facts.phase.name,
             revision=revision,
@@ -217,9 +231,11 @@ class Publisher:
             missing=facts.declaration.missing,
             alpha=facts.declaration.ranking.alpha,
             ladder_eta=None if facts.ladder is None else facts.ladder.eta,
+            adjustment=facts.declaration.ranking.adjustment.value,
+            seed=seed_text(resample_seed(facts.case_set.digest, facts.version.judging_digest)),
             entries=tuple(entries),
-            pairs=tuple(Pair(**asdict(pair)) for pair in ranked.pairs) if finest else (),
             produced_by=producer(),
+            **_fine(ranked) if finest else {},
         )
 
 
@@ -276,6 +292,33 @@ def declared(session: Session, slug: str) -> Declaration:
     return Declaration.model_validate(version.declaration)
 
 
+def public_bytes(card: ScorecardDocument) -> bytes:
+    """Return a scorecard as it is public when its phase has closed."""
+    return card.public().model_dump_json(indent=1).encode()
+
+
+def _ranked_entry(candidate: Candidate) -> RankedEntry:
+    card = candidate.card
+    declared = {card.missing: card.macro}
+    beside = {
+        MissingPolicy.WORST.value: card.macro_worst or card.macro,
+        MissingPolicy.HALF.value: card.macro_half,
+        MissingPolicy.EXCLUDE_CASE.value: card.macro_exclude_case,
+    }
+    return RankedEntry(
+        candidate.scored.submission.code, card.predictions_sha256, candidate.scored.vendor.code, beside | declared
+    )
+
+
+def _fine(ranked: Ranked) -> dict[str, Any]:
+    """Return what a closed phase's document holds besides its entries."""
+    told: dict[str, Any] = {"pairs": ranked.pairs}
+    if ranked.fine is not None:
+        names = ("policies", "schemes", "stability", "calls", "calls_against", "readers")
+        told |= {name: getattr(ranked.fine, name) for name in names}
+    return told
+
+
 def _place(entry: Entry) -> tuple[int, float, str]:
     rank = entry.rank if entry.rank is not None else 1_000_000
     return rank, -(entry.macro.value if entry.macro.value is not None else -1.0), entry.submission
@@ -299,13 +342,24 @@ def _entry(candidate: Candidate, ranked: Ranked, *, finest: bool, in_family: boo
         macro_exclude_case=card.macro_exclude_case if finest else None,
         latency=card.latency if finest else _two_digits(card.latency),
         outcomes=card.outcomes,
-        findings=card.findings if finest else (),
+        findings=tuple(_without_numbers(finding) for finding in card.findings) if finest else (),
         metrics=card.metrics if finest else (),
         submitted_at=scored.submission.submitted_at,
         evaluated_at=scored.evaluation.ended_at or scored.scorecard.created_at,
         predictions_sha256=card.predictions_sha256 if finest else None,
-        unranked_reason=None if in_family else SECOND_CHOICE,
+        unranked_reason=_unranked(rank) if in_family else SECOND_CHOICE,
+        scorecard=sha256(public_bytes(card)).hexdigest() if finest else None,
+        duplicates=ranked.fine.duplicates[scored.submission.code] if finest and ranked.fine else (),
     )
+
+
+def _unranked(rank: Rank | None) -> str | None:
+    return None if rank is None or rank.unranked is None else rank.unranked.value
+
+
+def _without_numbers(finding: FindingScores) -> FindingScores:
+    """Leave to the scorecard what would make the board many times as large."""
+    return finding.model_copy(update={"numbers": None})
 
 
 def _rounded(estimate: Estimate) -> Estimate:

@@ -21,7 +21,8 @@ from sqlmodel import Session
 from arena.blobs import BlobStore
 from arena.errors import NotFound, ScorerDiffers
 from arena.evaluation.child import ScoringChild
-from arena.evaluation.judging import ScoreJob, score_evaluation
+from arena.evaluation.jobs import ScoreJob, score_job
+from arena.evaluation.judging import score_evaluation
 from arena.evaluation.producer import producer
 from arena.evaluation.standing import Candidate
 from arena.leaderboard import Publisher
@@ -124,22 +125,15 @@ class Recomputer:
         if evaluation is None:
             raise NotFound(kind="evaluation", code_given=document.evaluation)
         version = session.get(ChallengeVersion, document.challenge_version or evaluation.challenge_version)
-        cases = document.cases_sha256 or evaluation.cases_sha256
-        if version is None or cases is None:
+        if version is None or evaluation.predictions_sha256 is None or evaluation.cases_sha256 is None:
             raise NotFound(kind="record of evaluation", code_given=document.evaluation)
-        return ScoreJob(
-            evaluation=document.evaluation,
-            challenge=document.challenge,
-            phase=document.phase,
-            declaration=version.declaration,
-            challenge_version=version.digest,
-            judging_digest=version.judging_digest,
-            case_set_digest=document.case_set_digest,
-            references_root=self.references.root,
+        return score_job(
+            session,
+            self.results,
+            self.references,
+            evaluation,
+            version=version,
             references_sha256=document.references_digest,
-            results_root=self.results.root,
-            cases_sha256=cases,
-            predictions_sha256=document.predictions_sha256,
         )
 
     def _leaderboard(self, given: str, document: LeaderboardDocument) -> bytes:

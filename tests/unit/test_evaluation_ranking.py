@@ -42,6 +42,8 @@ def board(home: Path, **ranking: object) -> Ranked:
         entries.append(RankedEntry(name, write_record(roots.results, rows, [], FINDINGS).predictions_sha256))
     job = RankJob(
         declaration=declaration(ranking=ranking).model_dump(mode="json"),
+        judging_digest="rules",
+        case_set_digest="cases",
         references_root=roots.references.root,
         references_sha256=references.sha256,
         results_root=roots.results.root,
