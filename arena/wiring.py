@@ -292,13 +292,18 @@ class Checked:
     saw: str
 
 
-def check_runner(settings: Settings, runtime: str | None, *, full: bool) -> list[Checked]:
+Tell = Callable[[str, int, int | None], None]
+"""Told what a check is at: a runtime, how many of its checks are done, and of how many; None where it is not known."""
+
+
+def check_runner(settings: Settings, runtime: str | None, *, full: bool, tell: Tell) -> list[Checked]:
     """Try what holds containers in on this machine: canaries, and with `full` every behaviour of `runners.conformance`.
 
     Args:
         settings: Whose engine, runtimes and cgroup parent are tried.
         runtime: Only this runtime; by default that of standard isolation, and gVisor's where the engine has it.
         full: Whether to run the conformance checks as well.
+        tell: Told how far it is.
 
     Raises:
         RunnerUnavailable: No container engine answers.
@@ -307,14 +312,14 @@ def check_runner(settings: Settings, runtime: str | None, *, full: bool) -> list
     try:
         known = host.engine.describe()["Runtimes"]
         names = [runtime] if runtime else [settings.runtime, *({settings.gvisor_runtime} & set(known))]
-        return [
-            line for name in dict.fromkeys(names) for line in _check(replace(host, runtime=name), settings, full=full)
-        ]
+        hosts = [replace(host, runtime=name) for name in dict.fromkeys(names)]
+        return [line for each in hosts for line in _check(each, settings, tell, full=full)]
     except EngineUnavailable as error:
         raise _unavailable(error) from error
 
 
-def _check(host: runners.execute.Host, settings: Settings, *, full: bool) -> list[Checked]:
+def _check(host: runners.execute.Host, settings: Settings, tell: Tell, *, full: bool) -> list[Checked]:
+    tell(host.runtime, 0, None)
     try:
         verdict = try_runtime(host, Isolation.STANDARD, settings.base_image, first_cpus(settings))
     except EngineUnavailable:
@@ -322,10 +327,10 @@ def _check(host: runners.execute.Host, settings: Settings, *, full: bool) -> lis
     except RunnerFault as error:
         return [Checked(host.runtime, "runtime", "The engine and its runtime can hold containers.", False, str(error))]
     lines = [Checked(host.runtime, each.name, each.claim, each.held, each.saw) for each in verdict.findings]
-    return [*lines, *_conformance(host, settings)] if full and verdict.holds else lines
+    return [*lines, *_conformance(host, settings, tell)] if full and verdict.holds else lines
 
 
-def _conformance(host: runners.execute.Host, settings: Settings) -> list[Checked]:
+def _conformance(host: runners.execute.Host, settings: Settings, tell: Tell) -> list[Checked]:
     with tempfile.TemporaryDirectory(prefix="check-", dir=settings.home) as folder:
         store = BlobStore(Path(folder) / "blobs")
         runner = LocalRunner(
@@ -336,7 +341,7 @@ def _conformance(host: runners.execute.Host, settings: Settings) -> list[Checked
             runner, host.engine, settings.base_image, store.put, lambda ref: store.get(ref.sha256), store.get_named
         )
         try:
-            found = check_all(around, BEHAVIOURS)
+            found = check_all(around, BEHAVIOURS, lambda done: tell(host.runtime, done, len(BEHAVIOURS)))
         finally:
             runner.close()
     said = {probe: "; ".join(complaints) or "as claimed" for probe, complaints in found.items()}

@@ -153,8 +153,13 @@ def await_attempt(attempt_id: AttemptId, around: Surroundings, *, seconds: float
     return Seen(receipt, tuple(json.loads(line) for line in lines))
 
 
-def check_all(around: Surroundings, behaviours: Iterable[Behaviour]) -> dict[str, list[str]]:
-    """Run behaviours in the runner's slots; return the complaints about each, by its probe's name."""
+def check_all(
+    around: Surroundings, behaviours: Iterable[Behaviour], done: Callable[[int], None] = lambda _checked: None
+) -> dict[str, list[str]]:
+    """Run behaviours in the runner's slots; return the complaints about each, by its probe's name.
+
+    `done` is told how many have been checked whenever one has.
+    """
     waiting = list(behaviours)
     running: list[tuple[Behaviour, AttemptId]] = []
     found: dict[str, list[str]] = {}
@@ -166,6 +171,7 @@ def check_all(around: Surroundings, behaviours: Iterable[Behaviour]) -> dict[str
         for behaviour, attempt in [pair for pair in running if status[pair[1]] is Status.GONE]:
             running.remove((behaviour, attempt))
             found[behaviour.probe] = behaviour.complaints(await_attempt(attempt, around))
+            done(len(found))
         time.sleep(0.02)
     return found
 

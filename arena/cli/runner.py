@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from arena.cli.output import print_json
@@ -37,7 +38,14 @@ def check(
 
         arena runner check --full --runtime runsc
     """
-    lines = check_runner(Settings(), runtime, full=full)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=as_json or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("Trying", total=None)
+
+        def tell(name: str, done: int, total: int | None) -> None:
+            bar.update(task, description=f"Trying {name}", completed=done, total=total)
+
+        lines = check_runner(Settings(), runtime, full=full, tell=tell)
     if as_json:
         print_json([asdict(line) for line in lines])
     else:
