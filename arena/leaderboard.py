@@ -10,8 +10,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from typing import Any
 
 from sqlmodel import Session
 
@@ -22,22 +20,17 @@ from arena.challenge.schema import Declaration, EntryRule, Phase, Show
 from arena.challenge.schema import Feedback as Rule
 from arena.errors import UnknownCaseSet, UnknownChallenge
 from arena.evaluation.child import ScoringChild
+from arena.evaluation.disclosing import by_place, entry_line, fine_parts, public_bytes, ranked_entry
 from arena.evaluation.feedback import Disclosed, LadderJob, climb_ladder
 from arena.evaluation.producer import producer
-from arena.evaluation.ranking import Ranked, RankedEntry, RankJob, rank_entries
+from arena.evaluation.ranking import Ranked, RankJob, rank_entries
 from arena.evaluation.scorecard import SCHEMA_VERSION, seed_text
-from arena.evaluation.standing import SECOND_CHOICE, Candidate, Standing, accepted, choose, disclosure, ranked_of
-from arena.ranking.ranks import Rank
+from arena.evaluation.standing import Candidate, Standing, accepted, choose, disclosure, ranked_of
 from arena.scoring import SCORER_VERSION
-from arena.scoring.missing import MissingPolicy
 from arena.scoring.resampling import resample_seed
-from arena.store import boards
+from arena.store import boards, scorecards
 from arena.store.documents import Disclosure as DocumentDisclosure
 from arena.store.documents import (
-    Entry,
-    Estimate,
-    FindingScores,
-    Latency,
     LeaderboardDocument,
     ScorecardDocument,
 )
@@ -46,12 +39,6 @@ from arena.store.session import Store
 from arena.store.tables import CaseSet, ChallengeVersion, Feedback, Leaderboard
 
 log = logging.getLogger(__name__)
-
-OPEN_DECIMALS = 2
-"""Decimals of the macro score and its limits while a phase is open."""
-
-SIGNIFICANT_DIGITS = 2
-"""Significant digits of a latency while a phase is open."""
 
 
 class Publisher:
@@ -71,7 +58,8 @@ class Publisher:
         """Write a new revision of a phase's leaderboard, unless nothing but its time would change.
 
         A phase that follows another has no leaderboard before all its entries are scored: no score of a final is
-        seen while another entry still runs.
+        seen while another entry still runs. Nor is anything published while an entry has no scorecard by the rules and
+        the scorer in force, as after an update: `arena rejudge` mends that.
 
         Raises:
             UnknownCaseSet: The phase's case set has not been imported.
@@ -80,6 +68,10 @@ class Publisher:
         with self._store.read() as session:
             facts = _facts(session, slug, phase_name, now)
             if facts.phase.follows is not None and boards.unsettled(session, slug, phase_name) > 0:
+                return None
+            if _is_outdated(session, facts):
+                # Without them the board would lose its lines; the last revision stands until they are judged anew.
+                log.warning("leaderboard_waits_for_rejudging", extra={"challenge": slug, "phase": phase_name})
                 return None
             candidates = self._candidates(session, facts)
             told = disclosed(session, slug, phase_name)
@@ -144,6 +136,11 @@ class Publisher:
             chosen += [candidate for candidate in standing if candidate.scored.submission.second_choice]
         return [candidate.scored.submission.code for candidate in chosen]
 
+    def outdated(self, slug: str, phase_name: str, now: datetime) -> bool:
+        """Say whether something in a phase was judged by another scorer, or by other rules, than those in force."""
+        with self._store.read() as session:
+            return _is_outdated(session, _facts(session, slug, phase_name, now))
+
     def _chosen(
         self, facts: _Facts, candidates: Sequence[Candidate], told: Mapping[tuple[str, str], Feedback]
     ) -> tuple[list[Candidate], list[Disclosure]]:
@@ -200,8 +197,8 @@ class Publisher:
             references_root=self._references.root,
             references_sha256=facts.references_digest,
             results_root=self._results.root,
-            entries=tuple(_ranked_entry(candidate) for candidate in family),
-            listed=tuple(_ranked_entry(candidate) for candidate in chosen if candidate not in family),
+            entries=tuple(ranked_entry(candidate) for candidate in family),
+            listed=tuple(ranked_entry(candidate) for candidate in chosen if candidate not in family),
             finest=facts.disclosure is DocumentDisclosure.CLOSED,
         )
         return self._child.run(rank_entries, job)
@@ -212,8 +209,8 @@ class Publisher:
         family = ranked_of(chosen)
         ranked = self._rank(facts, family, chosen)
         finest = facts.disclosure is DocumentDisclosure.CLOSED
-        entries = [_entry(candidate, ranked, finest=finest, in_family=candidate in family) for candidate in chosen]
-        entries.sort(key=_place)
+        entries = [entry_line(candidate, ranked, finest=finest, in_family=candidate in family) for candidate in chosen]
+        entries.sort(key=by_place)
         return LeaderboardDocument(
             schema_version=SCHEMA_VERSION,
             challenge=facts.declaration.slug,
@@ -235,7 +232,7 @@ class Publisher:
             seed=seed_text(resample_seed(facts.case_set.digest, facts.version.judging_digest)),
             entries=tuple(entries),
             produced_by=producer(),
-            **_fine(ranked) if finest else {},
+            **fine_parts(ranked) if finest else {},
         )
 
 
@@ -280,6 +277,19 @@ def _facts(session: Session, slug: str, phase_name: str, now: datetime) -> _Fact
     )
 
 
+def _is_outdated(session: Session, facts: _Facts) -> bool:
+    """Say whether an evaluation of the phase was last judged by another scorer or by other rules."""
+    return bool(
+        scorecards.without_scorecard(
+            session,
+            facts.declaration.slug,
+            facts.phase.name,
+            judging_digest=facts.version.judging_digest,
+            scorer_version=SCORER_VERSION,
+        )
+    )
+
+
 def declared(session: Session, slug: str) -> Declaration:
     """Return a challenge's newest declaration.
 
@@ -290,92 +300,6 @@ def declared(session: Session, slug: str) -> Declaration:
     if version is None:
         raise UnknownChallenge(slug=slug, known=", ".join(boards.challenge_slugs(session)) or "none")
     return Declaration.model_validate(version.declaration)
-
-
-def public_bytes(card: ScorecardDocument) -> bytes:
-    """Return a scorecard as it is public when its phase has closed."""
-    return card.public().model_dump_json(indent=1).encode()
-
-
-def _ranked_entry(candidate: Candidate) -> RankedEntry:
-    card = candidate.card
-    declared = {card.missing: card.macro}
-    beside = {
-        MissingPolicy.WORST.value: card.macro_worst or card.macro,
-        MissingPolicy.HALF.value: card.macro_half,
-        MissingPolicy.EXCLUDE_CASE.value: card.macro_exclude_case,
-    }
-    return RankedEntry(
-        candidate.scored.submission.code, card.predictions_sha256, candidate.scored.vendor.code, beside | declared
-    )
-
-
-def _fine(ranked: Ranked) -> dict[str, Any]:
-    """Return what a closed phase's document holds besides its entries."""
-    told: dict[str, Any] = {"pairs": ranked.pairs}
-    if ranked.fine is not None:
-        names = ("policies", "schemes", "stability", "calls", "calls_against", "readers")
-        told |= {name: getattr(ranked.fine, name) for name in names}
-    return told
-
-
-def _place(entry: Entry) -> tuple[int, float, str]:
-    rank = entry.rank if entry.rank is not None else 1_000_000
-    return rank, -(entry.macro.value if entry.macro.value is not None else -1.0), entry.submission
-
-
-def _entry(candidate: Candidate, ranked: Ranked, *, finest: bool, in_family: bool) -> Entry:
-    scored, card = candidate.scored, candidate.card
-    rank = ranked.ranks.get(scored.submission.code)
-    return Entry(
-        submission=scored.submission.code,
-        vendor=scored.vendor.code,
-        vendor_name=scored.vendor.name,
-        algorithm=scored.algorithm.code,
-        algorithm_name=scored.algorithm.name,
-        image_id=scored.submission.image_id,
-        rank=None if rank is None else rank.rank,
-        rank_low=None if rank is None else rank.low,
-        rank_high=None if rank is None else rank.high,
-        tied_with_first=rank is not None and rank.rank == 1,
-        macro=card.macro if finest else _rounded(card.macro),
-        macro_exclude_case=card.macro_exclude_case if finest else None,
-        latency=card.latency if finest else _two_digits(card.latency),
-        outcomes=card.outcomes,
-        findings=tuple(_without_numbers(finding) for finding in card.findings) if finest else (),
-        metrics=card.metrics if finest else (),
-        submitted_at=scored.submission.submitted_at,
-        evaluated_at=scored.evaluation.ended_at or scored.scorecard.created_at,
-        predictions_sha256=card.predictions_sha256 if finest else None,
-        unranked_reason=_unranked(rank) if in_family else SECOND_CHOICE,
-        scorecard=sha256(public_bytes(card)).hexdigest() if finest else None,
-        duplicates=ranked.fine.duplicates[scored.submission.code] if finest and ranked.fine else (),
-    )
-
-
-def _unranked(rank: Rank | None) -> str | None:
-    return None if rank is None or rank.unranked is None else rank.unranked.value
-
-
-def _without_numbers(finding: FindingScores) -> FindingScores:
-    """Leave to the scorecard what would make the board many times as large."""
-    return finding.model_copy(update={"numbers": None})
-
-
-def _rounded(estimate: Estimate) -> Estimate:
-    def cut(value: float | None) -> float | None:
-        return None if value is None else round(value, OPEN_DECIMALS)
-
-    return estimate.model_copy(
-        update={"value": cut(estimate.value), "low": cut(estimate.low), "high": cut(estimate.high)}
-    )
-
-
-def _two_digits(latency: Latency) -> Latency:
-    def cut(seconds: float | None) -> float | None:
-        return None if seconds is None else float(f"{seconds:.{SIGNIFICANT_DIGITS}g}")
-
-    return Latency(median_seconds=cut(latency.median_seconds), p95_seconds=cut(latency.p95_seconds), n=latency.n)
 
 
 def _same(before: LeaderboardDocument, now: LeaderboardDocument) -> bool:

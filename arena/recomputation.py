@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,8 +20,9 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from arena.blobs import BlobStore
-from arena.errors import NotFound, ScorerDiffers
+from arena.errors import BlobCorrupt, NotFound, ScorerDiffers
 from arena.evaluation.child import ScoringChild
+from arena.evaluation.disclosing import public_bytes
 from arena.evaluation.jobs import ScoreJob, score_job
 from arena.evaluation.judging import score_evaluation
 from arena.evaluation.producer import producer
@@ -28,7 +30,7 @@ from arena.evaluation.standing import Candidate
 from arena.leaderboard import Publisher
 from arena.scoring import SCORER_VERSION
 from arena.store import lookup
-from arena.store.documents import LeaderboardDocument, Producer, ScorecardDocument
+from arena.store.documents import LeaderboardDocument, Producer, PublicScorecard, ScorecardDocument
 from arena.store.session import Store
 from arena.store.tables import ChallengeVersion, Evaluation
 
@@ -98,27 +100,46 @@ class Recomputer:
         if Path(given).is_file():
             # What was exported may be laid out otherwise; its content counts, in the layout in which it was stored.
             content = document.model_dump_json(indent=1).encode()
-        if isinstance(document, ScorecardDocument):
-            return _compare(Kind.SCORECARD, given, content, self._scorecard(document), document.produced_by)
+        if isinstance(document, PublicScorecard):
+            again = self._scorecard(document) if isinstance(document, ScorecardDocument) else self._public(document)
+            return _compare(Kind.SCORECARD, given, content, again, document.produced_by)
         return _compare(Kind.LEADERBOARD, given, content, self._leaderboard(given, document), document.produced_by)
 
     def _content(self, given: str) -> bytes:
         if Path(given).is_file():
             return Path(given).read_bytes()
+        by_digest = _SHA256.fullmatch(given) is not None
         with self.store.read() as session:
-            by_digest = _SHA256.fullmatch(given) is not None
             card = lookup.scorecard(session, given, by_digest=by_digest)
             board = None if card is not None else lookup.leaderboard(session, given, by_digest=by_digest)
         if card is not None:
             return self.results.get(card.document_sha256)
         if board is not None:
             return self.public.get(board.document_sha256)
+        if by_digest:
+            # Public scorecards have no row of their own: a leaderboard names them.
+            with suppress(BlobCorrupt):
+                return self.public.get(given)
         raise NotFound(kind="scorecard, leaderboard or file", code_given=given)
 
     def _scorecard(self, document: ScorecardDocument) -> bytes:
         with self.store.read() as session:
             job = self._job(session, document)
         return self.child.run(score_evaluation, job)
+
+    def _public(self, document: PublicScorecard) -> bytes:
+        """Compute the stored scorecard again that a public one was taken from, and take the same from it.
+
+        Where none has this content, the newest by the same rules and scorer shows what differs.
+        """
+        with self.store.read() as session:
+            rows = lookup.scorecards_of(session, document.evaluation, document.judging_digest)
+        stored = [ScorecardDocument.model_validate_json(self.results.get(row.document_sha256)) for row in rows]
+        stored = [each for each in stored if each.scorer_version == document.scorer_version]
+        if not stored:
+            raise NotFound(kind="scorecard of evaluation", code_given=document.evaluation)
+        source = next((each for each in stored if each.public() == document), stored[-1])
+        return public_bytes(ScorecardDocument.model_validate_json(self._scorecard(source)))
 
     def _job(self, session: Session, document: ScorecardDocument) -> ScoreJob:
         evaluation = session.get(Evaluation, document.evaluation)
@@ -153,10 +174,12 @@ class Recomputer:
         return publisher.compose_again(document, candidates, references).model_dump_json(indent=1).encode()
 
 
-def _parse(given: str, content: bytes) -> ScorecardDocument | LeaderboardDocument:
+def _parse(given: str, content: bytes) -> PublicScorecard | LeaderboardDocument:
     try:
         fields = json.loads(content)
-        kind = ScorecardDocument if isinstance(fields, dict) and "evaluation" in fields else LeaderboardDocument
+        kind: type[PublicScorecard | LeaderboardDocument] = LeaderboardDocument
+        if isinstance(fields, dict) and "evaluation" in fields:
+            kind = ScorecardDocument if "references_digest" in fields else PublicScorecard
         return kind.model_validate_json(content)
     except (ValueError, ValidationError) as error:
         raise NotFound(kind="scorecard or leaderboard in file", code_given=given) from error

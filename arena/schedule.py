@@ -80,6 +80,8 @@ def _nominate(store: Store, publisher: Publisher, declaration: Declaration, phas
             return False
         if boards.unsettled(session, slug, before) > 0:
             return False
+    if publisher.outdated(slug, before, now):
+        return False
     entrants = publisher.entrants(slug, before, now)
     with store.write() as session:
         if not boards.add_action(session, slug, phase.name, BoundaryAction.NOMINATE, now):
@@ -97,6 +99,8 @@ def _publish_final(store: Store, publisher: Publisher, declaration: Declaration,
             return False
         if boards.unsettled(session, slug, phase.name) > 0:
             return False
+    if publisher.outdated(slug, phase.name, now):
+        return False
     publisher.publish(slug, phase.name, now)
     with store.write() as session:
         expose(session, slug, phase.cases, now)

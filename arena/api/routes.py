@@ -55,7 +55,10 @@ def health(reader: ReaderDep) -> Health:
 
 @router.get("/schemas/{document}", summary="The form of a stored document")
 def schema(document: str) -> dict[str, Any]:
-    """Show the JSON Schema of a document: `leaderboard`, which is public, or `scorecard`, which stays inside."""
+    """Show the JSON Schema of a document.
+
+    `leaderboard` and `public-scorecard` are public; `scorecard`, which names the references' digest, stays inside.
+    """
     if document not in SCHEMAS:
         raise NotFound(kind="published schema", code_given=document)
     return json_schema(document)
@@ -101,6 +104,21 @@ def curve(
     if form is Form.CSV:
         return _csv(curve_csv(found), f"{challenge}-{phase}-{entry}-{finding}.csv")
     return found
+
+
+@router.get(
+    "/challenges/{challenge}/phases/{phase}/entries/{entry}/scorecard",
+    summary="All numbers of an entry",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}}, "description": "In the form of schema `public-scorecard`."}},
+)
+def scorecard(reader: ReaderDep, challenge: str, phase: str, entry: str) -> Response:
+    """Give an entry's public scorecard byte by byte, as its digest in the leaderboard names it.
+
+    There is none before the phase has closed.
+    """
+    facts = reader.phase(reader.challenge(challenge), phase)
+    return Response(reader.scorecard_bytes(facts, entry), media_type="application/json")
 
 
 @router.get("/entries/{entry}", summary="One entry")

@@ -17,7 +17,7 @@ from arena.challenge.schema import Declaration, Phase
 from arena.errors import NotFound
 from arena.presentation.records import LeaderboardRecord, leaderboard_record
 from arena.store import reading
-from arena.store.documents import LeaderboardDocument
+from arena.store.documents import Disclosure, LeaderboardDocument, PublicScorecard
 from arena.store.reading import EvaluationRow, SubmissionRow
 from arena.store.session import Store
 from arena.store.tables import ChallengeVersion
@@ -96,6 +96,7 @@ class Reader:
         self._clock = clock or (lambda: datetime.now(UTC))
         # A digest names one content for ever, so what was parsed once need not be parsed again.
         self._parsed = lru_cache(maxsize=64)(self._parse)
+        self._parsed_card = lru_cache(maxsize=64)(self._parse_card)
         self._declarations: dict[str, Declaration] = {}
 
     def now(self) -> datetime:
@@ -177,6 +178,22 @@ class Reader:
         )
         return EntryFacts(challenge, submission, phases, tuple(history), not_better)
 
+    def scorecard_bytes(self, phase: PhaseFacts, entry: str) -> bytes:
+        """Return an entry's public scorecard as it is stored; its digest stands in the phase's leaderboard.
+
+        Raises:
+            NotFound: The entry does not stand there, or the phase has not closed.
+        """
+        digest = _scorecard_digest(phase.document, entry)
+        if digest is None:
+            raise NotFound(kind=f'public scorecard in phase "{phase.phase.name}" of entry', code_given=entry)
+        return self._documents.get(digest)
+
+    def scorecard(self, phase: PhaseFacts, entry: str) -> PublicScorecard | None:
+        """Return an entry's public scorecard, or None where there is none, as while the phase is open."""
+        digest = _scorecard_digest(phase.document, entry)
+        return None if digest is None else self._parsed_card(digest)
+
     def queue(self, challenge: ChallengeFacts) -> list[EvaluationRow]:
         """Return what waits and runs, in queue order, and what was scored within the last hour."""
         with self._store.read() as session:
@@ -197,6 +214,15 @@ class Reader:
     def _parse(self, sha256: str) -> tuple[LeaderboardDocument, LeaderboardRecord]:
         document = LeaderboardDocument.model_validate_json(self._documents.get(sha256))
         return document, leaderboard_record(document)
+
+    def _parse_card(self, sha256: str) -> PublicScorecard:
+        return PublicScorecard.model_validate_json(self._documents.get(sha256))
+
+
+def _scorecard_digest(document: LeaderboardDocument | None, entry: str) -> str | None:
+    if document is None or document.disclosure is not Disclosure.CLOSED:
+        return None
+    return next((line.scorecard for line in document.entries if line.submission == entry), None)
 
 
 def _stand(phase: Phase, status: PhaseStatus, *, published: bool) -> Stand:

@@ -14,6 +14,12 @@ def scorecard(session: Session, given: str, *, by_digest: bool) -> Scorecard | N
     return session.exec(select(Scorecard).where(col(column) == given).order_by(col(Scorecard.created_at))).first()
 
 
+def scorecards_of(session: Session, evaluation: str, judging_digest: str) -> list[Scorecard]:
+    """Return an evaluation's scorecards by these rules, oldest first: one for each scorer and set of references."""
+    query = select(Scorecard).where(Scorecard.evaluation_code == evaluation, Scorecard.judging_digest == judging_digest)
+    return list(session.exec(query.order_by(col(Scorecard.created_at), col(Scorecard.code))))
+
+
 def leaderboard(session: Session, given: str, *, by_digest: bool) -> Leaderboard | None:
     """Return the leaderboard revision of this code, or whose document has this digest."""
     column = Leaderboard.document_sha256 if by_digest else Leaderboard.code

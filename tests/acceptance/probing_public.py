@@ -82,13 +82,14 @@ def see(store: Store, public: BlobStore, submissions: Sequence[str]) -> Seen:
 def addresses(submissions: Sequence[str]) -> Iterator[str]:
     """Return every address that could tell of the phase; a test holds this list to the routes that there are."""
     yield from ("/api/v1/health", "/api/v1/challenges", "/api/v1/challenges/small", "/api/v1/challenges/small/queue")
-    yield from (f"/api/v1/schemas/{name}" for name in ("leaderboard", "scorecard"))
+    yield from (f"/api/v1/schemas/{name}" for name in ("leaderboard", "public-scorecard", "scorecard"))
     yield from (f"{BOARD}/leaderboard", f"{BOARD}/leaderboard?format=csv")
     for language in ("en", "ru"):
         yield from (f"/lite{page}?challenge=small&lang={language}" for page in ("", "/queue", "/rules"))
     for code in submissions:
         yield f"/api/v1/entries/{code}"
         yield f"{BOARD}/entries/{code}/curve?finding=nodule"
+        yield f"{BOARD}/entries/{code}/scorecard"
         yield f"/lite/algorithm?entry={code}"
 
 
@@ -108,7 +109,9 @@ def assert_only_the_stated_fields(seen: Seen) -> None:
         assert all(decimals(entry["macro"][key]) <= 2 for key in ("value", "low", "high"))
     assert seen.document["pairs"] == []
     for address, (status, text) in seen.pages.items():
-        assert status == (404 if "/curve?" in address else 200), address
+        assert status == (
+            404 if "/curve?" in address or (address.endswith("/scorecard") and "/entries/" in address) else 200
+        ), address
         assert "tpr" not in text or "/schemas/" in address, address
 
 
