@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from runners.archived import kept_name, refuse_names
 from runners.asking import asking
 from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, ImageUnavailable, SandboxRefused
 from runners.podman import specification
 from runners.policy import RUNNER_LABEL, seccomp_of
 from runners.volumes import Volumes
 
-_KEPT = "arena-submission"
 # How engines say what came of an archive; the longer one first.
 _LOADED = ("Loaded image ID:", "Loaded image:")
+_NAMELESS = "<none>:<none>"
 _NOT_FOUND = 404
 _CONFLICT = 409
 # How the engines word that the image's own program or folder cannot be run; everything else at start is the host's.
@@ -78,11 +79,12 @@ class Engine(Volumes):
     def ensure_image(self, image_id: str, archive: Path | None) -> ImageFacts:
         """Return the image's facts; load its archive only where the engine does not have the id.
 
-        Loading never leaves a tag behind: tags that it made are removed, tags that it moved are put back, so that one
-        vendor's archive cannot replace another image by its name.
+        An archive that names its images is not loaded: loading moves names in silence, so that one vendor's archive
+        would replace another image. The only name that comes of it is ours.
 
         Raises:
-            ImageUnavailable: There is no archive, or it does not contain that image.
+            ImageUnavailable: There is no archive, it names images, or it does not contain that image.
+            EngineRefused: The engine cannot load it; `runners.loading` tells whose fault that is.
         """
         with self._loading:
             if (facts := self.image(image_id)) is not None:
@@ -90,19 +92,18 @@ class Engine(Volumes):
             if archive is None:
                 msg = f"The engine does not have image {image_id}, and there is no archive of it."
                 raise ImageUnavailable(msg)
-            tags, ids = self._images()
+            refuse_names(archive)
+            before = self._images().keys()
             brought: set[str] = set()
             try:
                 self._load(archive, brought)
                 facts = self.image(image_id)
                 if facts is not None:
                     with asking("name an image"):
-                        self._api.tag(image_id, *_kept_name(image_id).split(":"))
+                        self._api.tag(image_id, *kept_name(image_id).split(":"))
             finally:
-                came = self._ids_of(brought) - ids
-                self._restore_tags(tags, image_id, brought)
                 if facts is None:
-                    self._drop_images(came)
+                    self._drop_images(brought - before)
         if facts is None:
             msg = f"The archive does not contain image {image_id}."
             raise ImageUnavailable(msg)
@@ -264,7 +265,7 @@ class Engine(Volumes):
             return str(self._podmans("POST", "/containers/create", body)["Id"])
 
     def _load(self, archive: Path, brought: set[str]) -> None:
-        """Load an archive; `brought` gets the names and ids that the engine says came of it, also where it fails."""
+        """Load an archive; `brought` gets the ids, or names, that the engine says came of it, also where it fails."""
         with self._slow_api() as api, asking("load an image"), archive.open("rb") as stream:
             for line in api.load_image(stream, quiet=True):
                 if "error" in line:
@@ -275,43 +276,19 @@ class Engine(Volumes):
                     if said.startswith(words):
                         brought |= {name.strip() for name in said.removeprefix(words).split(",")}
 
-    def _ids_of(self, names: set[str]) -> set[str]:
-        """Return the ids of images by their names or ids."""
-        tags, ids = self._images()
-        return {tags[name] for name in names & tags.keys()} | (names & ids)
-
-    def _images(self) -> tuple[dict[str, str], set[str]]:
-        """Return the images' tags with the ids that they name, and all ids."""
+    def _images(self) -> dict[str, list[str]]:
+        """Return all images by their ids, with the names that each has."""
         with asking("list images"):
-            images = self._api.images()
-        named = {tag: str(each["Id"]) for each in images for tag in each.get("RepoTags") or ()}
-        named.pop("<none>:<none>", None)
-        return named, {str(each["Id"]) for each in images}
-
-    def _restore_tags(self, before: Mapping[str, str], kept_id: str, brought: set[str]) -> None:
-        """Undo what loading did to names; a name that somebody else gave or moved in the meantime is left alone."""
-        for tag, image_id in self._images()[0].items():
-            if tag not in brought:
-                continue
-            # Podman puts a registry before a name that has none.
-            ours = image_id == kept_id and tag.rpartition("/")[2] == _kept_name(kept_id)
-            if ours or before.get(tag) == image_id:
-                continue
-            with asking("put an image's name back"):
-                if tag in before:
-                    repository, _, name = tag.rpartition(":")
-                    self._api.tag(before[tag], repository, name, force=True)
-                else:
-                    self._api.remove_image(tag, noprune=True)
+            found = self._api.images()
+        return {str(each["Id"]): [tag for tag in each.get("RepoTags") or () if tag != _NAMELESS] for each in found}
 
     def _drop_images(self, ids: set[str]) -> None:
-        """Remove images that an archive brought instead of the one that it should have brought."""
-        for image_id in ids:
+        """Remove images that an archive brought instead of the one that it should have brought, unless they are named.
+
+        An image with a name is somebody else's, who has loaded or named it in the meantime.
+        """
+        for image_id in ids & {image_id for image_id, names in self._images().items() if not names}:
             self.remove_image(image_id)
-
-
-def _kept_name(image_id: str) -> str:
-    return f"{_KEPT}:{image_id.removeprefix('sha256:')[:40]}"
 
 
 @contextmanager

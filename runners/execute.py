@@ -24,6 +24,7 @@ from runners.engine import Engine
 from runners.faults import ContainerCannotStart, EngineRefused, ImageUnavailable, RunnerFault, SandboxRefused
 from runners.images.holder import build_holder
 from runners.keptlog import KeptLog
+from runners.loading import load_submitted
 from runners.manifest import sandbox_manifest
 from runners.modes import arrangement_of, output_space, refuse_unknown, shard_of
 from runners.parent import Together, hold_together, parent_name
@@ -103,6 +104,7 @@ class _Facts:
     engine: dict[str, Any] = field(default_factory=dict)
     runtime: dict[str, Any] = field(default_factory=dict)
     log: KeptLog | None = None
+    image_refused: str | None = None
 
 
 def receipt_name(attempt_id: str) -> str:
@@ -186,7 +188,8 @@ def _run(
     with written.open("wb") as file:
         try:
             launcher = replace(_launcher(spec, host, runtime, images, stage, cpus), log=facts.log)
-        except ContainerCannotStart:
+        except ContainerCannotStart as refused:
+            facts.image_refused = str(refused)
             for case in spec.cases:
                 _write_line(file, CaseResult(case.case, Outcome.NOT_REACHED, detail=Detail.CANNOT_START))
             return written
@@ -216,7 +219,7 @@ def _launcher(
 ) -> Launcher:
     facts = host.engine.image(spec.image_id)
     if facts is None:
-        facts = host.engine.ensure_image(spec.image_id, _archive(images, spec.image))
+        facts = load_submitted(host.engine, spec.image_id, _archive(images, spec.image))
     policy = SandboxPolicy(
         spec.limits,
         runtime=runtime.name,
@@ -306,6 +309,7 @@ def _receipt(
                 policy=facts.policy_digest,
             ),
             "containers": [asdict(each) for each in facts.run.containers],
+            "image_refused": facts.image_refused,
         },
         log=log,
     )

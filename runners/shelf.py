@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from runners.archived import is_kept_name
 from runners.asking import asking
 from runners.connection import Connection
 from runners.faults import EngineRefused
 
-PREFIX = "arena-submission:"
 _NOT_FOUND = 404
 _CONFLICT = 409
 _FIRST_YEAR = 1970
@@ -45,15 +45,18 @@ class Shelf(Connection):
             KeptImage(str(each["Id"]), tag, int(each["Size"]), self._loaded_at(str(each["Id"])))
             for each in found
             for tag in each.get("RepoTags") or ()
-            if _is_ours(tag)
+            if is_kept_name(tag, str(each["Id"]))
         ]
         return sorted(images, key=lambda image: image.name)
 
     def take_down(self, image: KeptImage) -> bool:
-        """Remove an image's name, and its layers where nothing else needs them; False if a container uses it."""
+        """Remove an image's name, and its layers where nothing else needs them; False if a container uses it.
+
+        Whatever else the image is called stays, and so does any image that it was built on.
+        """
         try:
             with asking("remove an image"):
-                self._api.remove_image(image.name, noprune=False)
+                self._api.remove_image(image.name, noprune=True)
         except EngineRefused as refused:
             if refused.status == _CONFLICT:
                 return False
@@ -70,11 +73,6 @@ class Shelf(Connection):
                 return None
             raise
         return _moment((facts.get("Metadata") or {}).get("LastTagTime"))
-
-
-def _is_ours(tag: str) -> bool:
-    # Podman puts a registry before a name that has none.
-    return tag.rpartition("/")[2].startswith(PREFIX)
 
 
 def _moment(text: Any) -> datetime | None:

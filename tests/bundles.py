@@ -100,6 +100,8 @@ class FakeImage:
     architecture: str = "amd64"
     runtime: dict[str, Any] = field(default_factory=lambda: {"Cmd": ["/run"]})
     gzip_layers: bool = False
+    tags: list[str] | None = field(default_factory=lambda: ["arena-test-fake:1"])
+    """Never the name of an image that somebody needs: an engine that loads the archive moves it."""
     config_name: str | None = None
     config_changes: dict[str, Any] = field(default_factory=dict)
     manifest: Any = None
@@ -125,7 +127,7 @@ class FakeImage:
         names = [f"layer{number}/layer.tar" for number in range(len(self.layers))]
         manifest = self.manifest
         if manifest is None:
-            manifest = [{"Config": config_name, "RepoTags": ["arena-base:1"], "Layers": names}]
+            manifest = [{"Config": config_name, "RepoTags": self.tags, "Layers": names}]
         with tarfile.open(path, "w") as archive:
             add_member(archive, config_name, self.config())
             for name, content in zip(names, self.layers, strict=True):

@@ -20,11 +20,12 @@ _PATIENCE_SECONDS = 60
 
 
 class OwnEngine:
-    """A dockerd with its own data, sockets and containerd, without a bridge and without touching the firewall."""
+    """A dockerd with its own data, sockets and containerd, and in a network without a bridge."""
 
-    def __init__(self, *options: str) -> None:
-        """Name its folder; `options` are added to the daemon's own."""
+    def __init__(self, *options: str, disk_mib: int | None = None) -> None:
+        """Name its folder; `options` are added to the daemon's own, and `disk_mib` makes its disk a small one."""
         self._options = options
+        self._disk_mib = disk_mib
         self.folder = Path(tempfile.mkdtemp(prefix="arena-engine-"))
         self.address = f"unix://{self.folder}/docker.sock"
         self._process: subprocess.Popen[bytes] | None = None
@@ -33,9 +34,16 @@ class OwnEngine:
         """Start the daemon and wait until it answers."""
         program = shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
         assert program, "dockerd is missing; install docker.io"
+        if self._disk_mib is not None and not (self.folder / "data").exists():
+            (self.folder / "data").mkdir()
+            small = ["mount", "-t", "tmpfs", "-o", f"size={self._disk_mib}m", "tmpfs", str(self.folder / "data")]
+            subprocess.run(small, check=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
+                # Where it shared the usual engine's network it would take down that one's bridge, docker0.
                 [
+                    "unshare",
+                    "--net",
                     program,
                     f"--host={self.address}",
                     f"--data-root={self.folder}/data",
@@ -83,7 +91,7 @@ class OwnEngine:
         with closing(Engine()) as usual, closing(self.engine()) as own:
             facts = usual.image(name)
             assert facts is not None, name
-            usual.export(name, self.folder / "image.tar")
+            usual.export(facts.image_id, self.folder / "image.tar")
             return own.ensure_image(facts.image_id, self.folder / "image.tar").image_id
 
     def engine(self) -> Engine:

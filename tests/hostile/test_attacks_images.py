@@ -47,6 +47,7 @@ from runners.values import BlobRef
 from tests.archives import Layout, entry, layer_of
 from tests.bundles import DURING, OPENS, FakeImage, add_case_sets, add_member, bundle_with
 from tests.hostile.corpus import Witness, witness
+from tests.images import BASE_IMAGE
 
 __all__ = ["witness"]
 
@@ -135,6 +136,7 @@ def gate(sqlite_store: Store, tmp_path: Path) -> Iterator[Gate]:
     add_case_sets(sqlite_store, "public", "final")
     with closing(docker.from_env()) as client:
         found = Gate(sqlite_store, tmp_path, BlobStore(tmp_path / "images"), client)
+        base = client.images.get(BASE_IMAGE).id
         try:
             yield found
         finally:
@@ -142,6 +144,7 @@ def gate(sqlite_store: Store, tmp_path: Path) -> Iterator[Gate]:
             left = [image_id for image_id in found.loaded if found.has(image_id)]
             found.engine.close()
             assert left == []
+            assert client.images.get(BASE_IMAGE).id == base, "an archive of these tests has taken another image's name"
 
 
 def written_through(folder: Path, content: bytes) -> None:

@@ -61,6 +61,7 @@ from runners.shelf import KeptImage, Shelf
 from runners.values import BlobRef
 from tests.archives import layer_of
 from tests.bundles import CLOSES, DURING, OPENS, FakeImage, add_case_sets, bundle_with
+from tests.images import BASE_IMAGE
 
 ROOT = Path(__file__).parents[2]
 DAY = timedelta(days=1)
@@ -507,7 +508,7 @@ def test_a_worker_goes_on_and_says_so_when_the_sweep_meets_no_engine(
 @pytest.fixture
 def loaded(tmp_path: Path) -> Iterator[str]:
     """An image that a runner has loaded into the real engine."""
-    made = image(f"shelf {os.getpid()}")
+    made = replace(image(f"shelf {os.getpid()}"), tags=None)
     engine = Engine()
     with closing(docker.from_env()) as client:
         engine.ensure_image(made.image_id, made.write(tmp_path / "shelf.tar"))
@@ -543,3 +544,25 @@ def test_an_image_that_a_container_uses_stays(loaded: str) -> None:
             with suppress(APIError):
                 client.api.remove_container(container, force=True, v=True)
     shelf.close()
+
+
+def test_retention_takes_nothing_that_no_runner_has_loaded(loaded: str) -> None:
+    strangers = ["arena-submission:1", f"arena-submission:{'0' * 40}", "arena-test-stranger:1"]
+    shelf = Shelf()
+    with closing(docker.from_env()) as client:
+        base = client.images.get(BASE_IMAGE).id
+        for name in strangers:
+            client.api.tag(BASE_IMAGE, *name.split(":"))
+        client.api.tag(loaded, "arena-test-second", "1")
+        try:
+            kept = shelf.kept()
+            assert not {image.name.rpartition("/")[2] for image in kept} & set(strangers)
+            assert base not in {image.image_id for image in kept}
+            (found,) = [each for each in kept if each.image_id == loaded]
+            assert shelf.take_down(found)
+            assert client.images.get("arena-test-second:1").id == loaded, "another name of it is not ours to remove"
+            assert {client.images.get(name).id for name in (*strangers, BASE_IMAGE)} == {base}
+        finally:
+            for name in (*strangers, "arena-test-second:1"):
+                client.api.remove_image(name, noprune=True)
+            shelf.close()

@@ -11,7 +11,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,17 @@ from typing import Any
 import docker
 import pytest
 
-from runners import execute
+from runners import execute, loading
 from runners.conformance import sample_study
 from runners.engine import Engine
 from runners.execute import execute_attempt, receipt_name
 from runners.faults import ImageUnavailable, RunnerFault
-from runners.images.build import build_from_files
 from runners.images.probes import build_probe
 from runners.local import LocalRunner
 from runners.protocol import Runner
 from runners.values import AttemptId, AttemptSpec, BlobRef, CaseInput, GrandChallengeLayout, Limits, ShardId, Status
+from tests.archives import layer_of
+from tests.bundles import FakeImage
 from tests.hostile.surroundings import BASE_IMAGE, Bench, EngineCable
 
 pytestmark = pytest.mark.engine
@@ -230,6 +231,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from runners.engine import Engine
+from tests.archives import layer_of
+from tests.bundles import FakeImage
 from tests.hostile.surroundings import Bench
 from tests.integration.test_runner_local import run, spec_for
 
@@ -292,38 +295,75 @@ def test_an_engine_that_dies_in_the_middle_is_the_hosts_fault_and_its_container_
     gc.collect()
 
 
-def retagged(engine: Engine, image: str, tag: str, target: Path) -> Path:
-    """Export an image so that its archive claims a name, as a vendor may write it."""
+def test_an_archive_that_claims_a_name_never_reaches_the_engine(bench: Bench, tmp_path: Path) -> None:
     with closing(docker.from_env()) as client:
-        client.api.tag(image, *tag.split(":"))
-        engine.export(tag, target)
-        client.api.remove_image(tag, noprune=True)
-    return target
-
-
-def test_loading_an_archive_moves_no_name_and_leaves_none(bench: Bench, tmp_path: Path) -> None:
-    def built(word: str) -> str:
-        lines = f'ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nLABEL word={word}\nENTRYPOINT ["/bin/true"]\n'
-        return build_from_files(bench.engine, {"Dockerfile": lines.encode()}, f"arena-test-{word}:1", BASE_IMAGE)
-
-    victim, intruder = built("victim"), built("intruder")
-    archive = retagged(bench.engine, intruder, "arena-test-victim:1", tmp_path / "intruder.tar")
-    with closing(docker.from_env()) as client:
-        client.api.tag(victim, "arena-test-victim", "1")
-        client.api.remove_image("arena-test-intruder:1", force=True)
-        assert bench.engine.image(intruder) is None
+        client.api.tag(BASE_IMAGE, "arena-test-victim", "1")
+        victim = client.images.get("arena-test-victim:1").id
         try:
-            with pytest.raises(ImageUnavailable):
-                bench.engine.ensure_image("sha256:" + "0" * 64, archive)
-            assert bench.engine.image(intruder) is None, "what it brought instead is removed"
-            assert bench.engine.ensure_image(intruder, archive).image_id == intruder
+            intruder = FakeImage(layers=[layer_of(("who", b"intruder"))], tags=["arena-test-victim:1"])
+            with pytest.raises(ImageUnavailable, match="arena-test-victim:1"):
+                bench.engine.ensure_image(intruder.image_id, intruder.write(tmp_path / "intruder.tar"))
+            assert bench.engine.image(intruder.image_id) is None
             assert client.images.get("arena-test-victim:1").id == victim
-            # Podman puts a registry's name before a name that has none.
-            tags = [tag.rpartition("/")[2] for tag in client.images.get(intruder).tags]
-            assert tags == [f"arena-submission:{intruder.removeprefix('sha256:')[:40]}"]
         finally:
-            for image in (victim, intruder):
-                client.api.remove_image(image, force=True)
+            client.api.remove_image("arena-test-victim:1", noprune=True)
+
+
+def test_a_loaded_image_has_our_name_alone_and_another_than_declared_is_removed(bench: Bench, tmp_path: Path) -> None:
+    made = FakeImage(layers=[layer_of(("who", str(tmp_path).encode()))], tags=None)
+    archive = made.write(tmp_path / "image.tar")
+    with closing(docker.from_env()) as client:
+        with pytest.raises(ImageUnavailable, match="does not contain"):
+            bench.engine.ensure_image("sha256:" + "0" * 64, archive)
+        assert bench.engine.image(made.image_id) is None, "what it brought instead is removed"
+        try:
+            assert bench.engine.ensure_image(made.image_id, archive).image_id == made.image_id
+            # Podman puts a registry's name before a name that has none.
+            tags = [tag.rpartition("/")[2] for tag in client.images.get(made.image_id).tags]
+            assert tags == [f"arena-submission:{made.image_id.removeprefix('sha256:')[:40]}"]
+        finally:
+            client.api.remove_image(made.image_id, force=True)
+
+
+def test_names_that_others_give_while_an_archive_is_loaded_stay(bench: Bench, tmp_path: Path) -> None:
+    made = FakeImage(layers=[layer_of(("who", f"busy {tmp_path}".encode()))], tags=None)
+    with closing(docker.from_env()) as client:
+
+        class Busy(Engine):
+            """An engine to which somebody else does things while it loads."""
+
+            def _load(self, archive: Path, brought: set[str]) -> None:
+                client.api.tag(BASE_IMAGE, "arena-test-neighbour", "1")
+                super()._load(archive, brought)
+
+        engine = Busy()
+        try:
+            for image_id in ("sha256:" + "0" * 64, made.image_id):
+                with suppress(ImageUnavailable):
+                    engine.ensure_image(image_id, made.write(tmp_path / "image.tar"))
+                assert client.images.get("arena-test-neighbour:1").id == client.images.get(BASE_IMAGE).id
+                client.api.remove_image("arena-test-neighbour:1", noprune=True)
+        finally:
+            client.api.remove_image(made.image_id, force=True)
+            engine.close()
+
+
+def test_an_image_that_the_engine_refuses_to_load_is_the_vendors_after_three_tries(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "PAUSE_SECONDS", 0.01)
+    lies = {"rootfs": {"type": "layers", "diff_ids": ["sha256:" + "0" * 64]}}  # which intake would have refused
+    made = FakeImage(config_changes=lies, tags=None)
+    archive = bench.images.put_file(made.write(bench.root / "image.tar"))
+    before = set(bench.engine._images())
+    receipt = run(bench, replace(spec_for(bench, made.image_id), image=archive))
+    assert receipt["host_fault"] is None
+    assert "invalid diffID" in receipt["manifest"]["image_refused"]
+    lines = bench.results.get(receipt["output"]["sha256"]).splitlines()
+    endings = {(case["outcome"], case["detail"]) for case in map(json.loads, lines)}
+    assert (len(lines), endings) == (2, {("not_reached", "cannot_start")})
+    assert receipt["containers_started"] == 0
+    assert set(bench.engine._images()) == before, "nothing of the tries stays, nor of what they were compared with"
 
 
 def test_a_file_that_is_no_archive_is_refused(bench: Bench, tmp_path: Path) -> None:
