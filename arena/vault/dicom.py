@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from arena.errors import InvalidStudy
@@ -53,6 +53,7 @@ _RGB_SAMPLES = 3
 # What pydicom raises on bytes that are no valid DICOM, found by fuzzing; a bug of ours must still propagate, so only
 # calls into pydicom stand under this net.
 _PARSER_ERRORS = (
+    BytesLengthException,
     InvalidDicomError,
     AttributeError,
     EOFError,

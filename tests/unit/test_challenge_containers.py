@@ -43,7 +43,7 @@ def test_files_and_sockets_become_plain_values(tmp_path: Path) -> None:
         ("outputs: [{name: .hidden}]\n", "outputs"),
         ("outputs: [{name: a.dcm}, {name: a.dcm}]\n", "stands twice"),
         ("outputs: [{name: a.dcm, max_kib: 0}]\n", "max_kib"),
-        ("outputs: [{name: a.dcm, kind: dicom}]\n", "no such key"),
+        ("outputs: [{name: a.dcm, kind: dicom}]\n", "dicom-sr"),
         (SOCKETS, "one container for each case"),
         ("modes: [case]\nlayout: grand-challenge\n", "needs its sockets"),
         ("modes: [case]\n" + SOCKETS.partition("\n")[2], "belong to layout"),

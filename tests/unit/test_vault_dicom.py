@@ -79,6 +79,14 @@ def test_a_deflated_file_is_refused_before_it_is_inflated() -> None:
     assert peak < 10 << 20
 
 
+def test_a_number_of_odd_length_is_refused() -> None:
+    # Found by fuzzing: pydicom raises an error of its own for it, which is no ValueError.
+    element = struct.pack("<HH2sH", 0x0028, 0x0102, b"US", 2)
+    start = WHOLE.index(element)
+    odd = WHOLE[:start] + struct.pack("<HH2sH", 0x0028, 0x0102, b"US", 3) + WHOLE[start + 8 :]
+    assert "damaged" in refused(odd)
+
+
 def test_a_repeated_transfer_syntax_is_refused() -> None:
     # The reader takes the last one: a second, deflated one must not pass behind a plain first one.
     element = struct.pack("<HH2sH", 2, 0x10, b"UI", 20) + ExplicitVRLittleEndian.encode().ljust(20, b"\0")
