@@ -82,7 +82,10 @@ class Played:
 
 
 def unguarded(request: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    """Return the create request of the sandbox with just these settings changed; None takes one away."""
+    """Return the create request of the sandbox with just these settings changed.
+
+    A function makes the new value out of the old one; None takes a setting away.
+    """
     host = dict(request["HostConfig"])
     changed = {**request, "HostConfig": host}
     for name, value in changes.items():
@@ -91,7 +94,7 @@ def unguarded(request: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
         if value is None:
             del place[name]
         else:
-            place[name] = value
+            place[name] = value(place[name]) if callable(value) else value
     return changed
 
 
@@ -196,6 +199,7 @@ class Stand:
         """Return the create request that the runner would send, and the folder that it binds to /input."""
         folder = self.bench.root / f"loose-{secrets.token_hex(4)}"
         folder.mkdir()
+        folder.chmod(0o777)  # so that it is the mount that holds
         facts = self.engine.image(image or self.image)
         assert facts is not None
         runtime = self.bench.host.runtime_for(Isolation.STANDARD)

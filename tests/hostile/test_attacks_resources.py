@@ -32,6 +32,11 @@ def the_next_is_well(played: Played) -> None:
     assert played.watch.alive() == set()
 
 
+def without_fsize(ulimits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave the size of files unlimited."""
+    return [each for each in ulimits if each["Name"] != "fsize"]
+
+
 def within_memory(played: Played, mib: int) -> None:
     """The kernel has counted no more than the limit; it may be over by what it counts in batches."""
     assert played.watch.most(lambda sight: sight.memory) <= (mib + 1) * MIB
@@ -94,9 +99,7 @@ def test_attack_03_memory_bomb(stand: Stand, witness: Witness) -> None:
 
 
 def test_attack_04_memory_in_anonymous_files(stand: Stand, witness: Witness) -> None:
-    request, _ = stand.request()
-    kept = [each for each in request["HostConfig"]["Ulimits"] if each["Name"] != "fsize"]
-    with stand.loose(Ulimits=kept) as loose:
+    with stand.loose(Ulimits=without_fsize) as loose:
         assert loose.ask("memfd", mib=32) == {"mib": [32], "why": None}
     witness.without_guard("an anonymous file of 32 MiB, where no file may have more than 8")
     played = stand.play(attack("memfd", mib=32), attack("memfd", mib=8, files=40), HONEST)
@@ -140,9 +143,7 @@ def test_attack_06_inodes_without_end(stand: Stand, witness: Witness) -> None:
 
 
 def test_attack_08_a_tebibyte_in_tmp(stand: Stand, witness: Witness) -> None:
-    request, _ = stand.request()
-    kept = [each for each in request["HostConfig"]["Ulimits"] if each["Name"] != "fsize"]
-    with stand.loose(Ulimits=kept, Tmpfs={"/tmp": ROOMY}) as loose:
+    with stand.loose(Ulimits=without_fsize, Tmpfs={"/tmp": ROOMY}) as loose:
         saw = loose.ask("sparse", folder="/tmp")
     assert (saw["tib"], saw["mib"]) == (True, 32)
     witness.without_guard("a file of 1 TiB in /tmp, and one of 32 MiB")

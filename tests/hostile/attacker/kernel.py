@@ -104,4 +104,9 @@ def calls() -> dict[str, str]:
     }
 
 
-PLAYS: dict[str, Callable[..., Any]] = {play.__name__: play for play in (reach, sockets, namespaces, calls)}
+def release() -> str:
+    """Return the kernel's release, as it tells a container."""
+    return os.uname().release
+
+
+PLAYS: dict[str, Callable[..., Any]] = {play.__name__: play for play in (reach, sockets, namespaces, calls, release)}
