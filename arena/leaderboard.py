@@ -58,8 +58,8 @@ class Publisher:
         """Write a new revision of a phase's leaderboard, unless nothing but its time would change.
 
         A phase that follows another has no leaderboard before all its entries are scored: no score of a final is
-        seen while another entry still runs. Nor is anything published while an entry has no scorecard by the rules and
-        the scorer in force, as after an update: `arena rejudge` mends that.
+        seen while another entry still runs. Nor is anything published while an entry was judged by another scorer
+        only, as after an update: its board would lose its lines. `arena rejudge` mends that.
 
         Raises:
             UnknownCaseSet: The phase's case set has not been imported.
@@ -69,8 +69,7 @@ class Publisher:
             facts = _facts(session, slug, phase_name, now)
             if facts.phase.follows is not None and boards.unsettled(session, slug, phase_name) > 0:
                 return None
-            if _is_outdated(session, facts):
-                # Without them the board would lose its lines; the last revision stands until they are judged anew.
+            if scorecards.only_by_others(session, slug, phase_name, scorer_version=SCORER_VERSION):
                 log.warning("leaderboard_waits_for_rejudging", extra={"challenge": slug, "phase": phase_name})
                 return None
             candidates = self._candidates(session, facts)
@@ -136,10 +135,10 @@ class Publisher:
             chosen += [candidate for candidate in standing if candidate.scored.submission.second_choice]
         return [candidate.scored.submission.code for candidate in chosen]
 
-    def outdated(self, slug: str, phase_name: str, now: datetime) -> bool:
-        """Say whether something in a phase was judged by another scorer, or by other rules, than those in force."""
+    def awaits_rejudging(self, slug: str, phase_name: str) -> bool:
+        """Say whether something in a phase was judged by other scorers only."""
         with self._store.read() as session:
-            return _is_outdated(session, _facts(session, slug, phase_name, now))
+            return scorecards.only_by_others(session, slug, phase_name, scorer_version=SCORER_VERSION)
 
     def _chosen(
         self, facts: _Facts, candidates: Sequence[Candidate], told: Mapping[tuple[str, str], Feedback]
@@ -274,19 +273,6 @@ def _facts(session: Session, slug: str, phase_name: str, now: datetime) -> _Fact
         references_digest=case_set.references_digest,
         disclosure=DocumentDisclosure.CLOSED if shown else DocumentDisclosure.OPEN,
         ladder=phase.feedback if phase.feedback.ladder and not shown and phase.follows is None else None,
-    )
-
-
-def _is_outdated(session: Session, facts: _Facts) -> bool:
-    """Say whether an evaluation of the phase was last judged by another scorer or by other rules."""
-    return bool(
-        scorecards.without_scorecard(
-            session,
-            facts.declaration.slug,
-            facts.phase.name,
-            judging_digest=facts.version.judging_digest,
-            scorer_version=SCORER_VERSION,
-        )
     )
 
 

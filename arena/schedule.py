@@ -80,7 +80,7 @@ def _nominate(store: Store, publisher: Publisher, declaration: Declaration, phas
             return False
         if boards.unsettled(session, slug, before) > 0:
             return False
-    if publisher.outdated(slug, before, now):
+    if publisher.awaits_rejudging(slug, before):
         return False
     entrants = publisher.entrants(slug, before, now)
     with store.write() as session:
@@ -99,7 +99,7 @@ def _publish_final(store: Store, publisher: Publisher, declaration: Declaration,
             return False
         if boards.unsettled(session, slug, phase.name) > 0:
             return False
-    if publisher.outdated(slug, phase.name, now):
+    if publisher.awaits_rejudging(slug, phase.name):
         return False
     publisher.publish(slug, phase.name, now)
     with store.write() as session:

@@ -127,6 +127,23 @@ def without_scorecard(
     return list(session.exec(query))
 
 
+def only_by_others(session: Session, slug: str, phase: str, *, scorer_version: str) -> bool:
+    """Say whether a phase has a scored evaluation that other scorers have judged and this one has not."""
+    judged = select(Scorecard.code).where(Scorecard.evaluation_code == Evaluation.code)
+    query = (
+        select(Evaluation.code)
+        .join(Submission, col(Evaluation.submission_code) == Submission.code)
+        .where(
+            Submission.challenge_slug == slug,
+            Evaluation.phase == phase,
+            Evaluation.state == EvaluationState.SCORED,
+            judged.exists(),
+            ~judged.where(Scorecard.scorer_version == scorer_version).exists(),
+        )
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
 def score_again(session: Session, evaluation: Evaluation, version: ChallengeVersion) -> None:
     """Send a scored evaluation back to be scored from its stored predictions, by the rules of a version."""
     transition(
