@@ -142,6 +142,7 @@ class Declared:
     findings: tuple[DeclaredFinding, ...] = (DeclaredFinding("nodule"), DeclaredFinding("effusion"))
     case_sets: tuple[DeclaredCaseSet, ...] = (DeclaredCaseSet("public", "public"), DeclaredCaseSet("final", "final"))
     headers: tuple[str, ...] = ()
+    layout: str = "arena"
 
 
 class Desk:

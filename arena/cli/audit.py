@@ -30,7 +30,10 @@ def audited(store: Store, bundle: Bundle, case_sets: list[CaseSet], *, quiet: bo
     ):
         with store.read() as session:
             cases = cases_of_set(session, case_set.digest)
-        for finding in audit.audit_case_set(case_set, cases, studies=studies, headers=bundle.declaration.headers):
+        declared = bundle.declaration
+        for finding in audit.audit_case_set(
+            case_set, cases, studies=studies, headers=declared.headers, layout=declared.layout
+        ):
             examples = f" ({', '.join(finding.examples)})" if finding.examples else ""
             text = f"{finding.text}{examples}"
             found.append(Weakness(_SEVERITY[finding.severity], f"case_sets.{case_set.name}", text))

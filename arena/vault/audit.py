@@ -21,6 +21,7 @@ from arena.blobs import BlobStore
 from arena.store.tables import Case, CaseSet
 from arena.vault.dicom import parsing
 from arena.vault.headers import EMPTIED, visible_keywords
+from arena.vault.volumes import LAYOUT, headers_of, not_one_volume
 
 _EXAMPLES = 5
 
@@ -42,6 +43,7 @@ class Concern(StrEnum):
     BLANK_IMAGE = "blank_image"
     UNKNOWN_LABELS = "unknown_labels"
     MISSING_ATTRIBUTES = "missing_attributes"
+    NOT_ONE_VOLUME = "not_one_volume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def audit_case_set(
     *,
     studies: BlobStore,
     headers: Collection[str] = (),
+    layout: str = "",
 ) -> tuple[AuditFinding, ...]:
     """Return what is wrong or weak about an imported case set, worst first.
 
@@ -69,12 +72,14 @@ def audit_case_set(
         cases: Its cases.
         studies: Blob root of studies.
         headers: Keywords that the challenge shows besides the published list.
+        layout: The layout in which the challenge shows studies in mode `case`.
 
     Raises:
         BlobCorrupt: A study is missing or damaged.
     """
     found = [
         *_archives(cases, studies, visible_keywords(headers), frozenset(headers)),
+        *(_volumes(cases, studies) if layout == LAYOUT else ()),
         *_unknown(case_set),
         *_attributes(cases),
     ]
@@ -116,6 +121,13 @@ def _archives(
     yield from _finding(Concern.REPEATED_IMAGE, Severity.ERROR, text, repeated)
     text = "{n} images have one grey value alone"
     yield from _finding(Concern.BLANK_IMAGE, Severity.WARNING, text, blank)
+
+
+def _volumes(cases: Sequence[Case], studies: BlobStore) -> Iterator[AuditFinding]:
+    found = {case.name: not_one_volume(headers_of(studies.get(case.study_sha256), case.name)) for case in cases}
+    text = f"{{n}} studies cannot be shown in layout {LAYOUT}: each evaluation in mode case would be held"
+    told = [f"{name}: {reason}" for name, reason in found.items() if reason is not None]
+    yield from _finding(Concern.NOT_ONE_VOLUME, Severity.ERROR, text, told)
 
 
 def _datasets(archive: bytes, case: str) -> Iterator[Dataset]:

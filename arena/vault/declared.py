@@ -48,3 +48,7 @@ class DeclaredChallenge(Protocol):
     @property
     def headers(self) -> Sequence[str]:
         """DICOM keywords shown to containers beside the published list."""
+
+    @property
+    def layout(self) -> str:
+        """How mode `case` shows a study: as Arena does, or as another host."""

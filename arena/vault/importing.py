@@ -29,6 +29,7 @@ from arena.store.case_sets import (
 from arena.store.session import Store
 from arena.store.tables import Case, CaseSet
 from arena.vault.declared import DeclaredChallenge
+from arena.vault.dicom import refusal
 from arena.vault.headers import check_headers
 from arena.vault.labels import LabelRow, match_folder, mismatch, read_labels
 from arena.vault.references import write_references
@@ -42,6 +43,7 @@ from arena.vault.register import (
     register_name,
 )
 from arena.vault.studies import Attributes, read_study
+from arena.vault.volumes import LAYOUT, headers_of, not_one_volume
 from runners.values import BlobRef
 
 Progress = Callable[[int, int], None]
@@ -121,7 +123,7 @@ def import_case_set(
     Raises:
         UnknownCaseSet: The challenge declares no set of that name.
         InvalidBundle: The challenge's `headers` name an element that may not be shown.
-        InvalidStudy: A study cannot be read; nothing was imported.
+        InvalidStudy: A study cannot be read, or not be shown in the challenge's layout; nothing was imported.
         ReferenceMismatch: The table does not fit the findings, the folder or the other sets; nothing was imported.
         BlobCorrupt: The register of another set is missing.
         StoreUnavailable: The database failed; what was stored has been removed.
@@ -187,6 +189,9 @@ def _stage(
     staged = []
     for number, row in enumerate(rows, start=1):
         study = read_study(folder, row.study, modality=declaration.modality, headers=declaration.headers)
+        if declaration.layout == LAYOUT and (reason := not_one_volume(headers_of(study.archive, row.study))):
+            step = "Leave the study or its further series out, or declare no layout."
+            raise refusal(row.study, f"{reason}; the challenge declares layout {LAYOUT}", step)
         path = staging / f"{number}.tar"
         path.write_bytes(study.archive)
         given = {name: value for name, value in asdict(row.attributes).items() if value is not None}

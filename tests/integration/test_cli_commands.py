@@ -353,3 +353,24 @@ def test_check_reads_the_stored_studies_and_fails_on_what_should_not_stand_there
     assert code == 4
     assert "not in the published list" in output
     assert "must be mended first" in errors
+
+
+def test_check_tells_of_studies_that_the_declared_layout_cannot_show(
+    arena: Run, folder: Path, home: Path, tmp_path: Path
+) -> None:
+    arena("init")
+    studies, labels = tmp_path / "studies", tmp_path / "labels.csv"
+    for number in range(2):
+        (studies / "pair").mkdir(parents=True, exist_ok=True)
+        changed = radiograph(number, StudyInstanceUID="1.2.3", PatientID="RAY-1")  # each is a series of its own
+        (studies / "pair" / f"{number}.dcm").write_bytes(encode(changed))
+    labels.write_text("study,patient,nodule\npair,p1,1\n")
+    assert arena("cases", "import", folder, "public", studies, "--labels", labels)[0] == 0
+    assert "layout" not in arena("challenge", "check", folder)[1]
+    path = folder / "challenge.yaml"
+    layout = "modes: [serve, case]\nlayout: grand-challenge\nsockets: {image: chest, findings: {nodule: nodule.json}}\n"
+    path.write_text(path.read_text(encoding="utf-8") + layout, encoding="utf-8")
+    code, output, _ = arena("challenge", "check", folder)
+    assert code == 4
+    assert "1 studies cannot be shown in layout grand-challenge" in output
+    assert "2 series" in output
