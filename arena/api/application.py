@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from arena.api import tables
 from arena.api.models import Problem
 from arena.api.routes import router
 from arena.errors import ArenaError
@@ -33,6 +34,7 @@ def create_api(reader: Callable[[], Reader]) -> FastAPI:
     )
     api.state.reader = reader
     api.include_router(router)
+    api.include_router(tables.router)
     api.add_api_route("/docs", _documentation, include_in_schema=False, response_class=HTMLResponse)
     api.add_exception_handler(ArenaError, _arena_error)
     api.add_exception_handler(RequestValidationError, _invalid_request)
@@ -49,7 +51,7 @@ def _documentation(request: Request) -> HTMLResponse:
             "description": route.description,
             "parameters": [(p.alias, p.field_info.description or "") for p in route.dependant.query_params],
         }
-        for route in router.routes
+        for route in (*router.routes, *tables.router.routes)
         if isinstance(route, APIRoute)
     ]
     description = request.scope.get("root_path", "") + (api.openapi_url or "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from arena.presentation.records import EntryRecord, LeaderboardRecord, Record
 
 
@@ -96,3 +98,12 @@ class QueueRecord(Record):
     queued_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+
+class TableRecord(Record):
+    """A table: each row by column. An estimate has columns of its interval, counts, method and reason."""
+
+    table: str
+    columns: tuple[str, ...]
+    rows: tuple[dict[str, str | bool | int | float | None], ...]
+    absent: str | None = Field(description="Why there is no row, as a code; null where there is one.")

@@ -9,8 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from arena.presentation.language import Language, integer, plural_form
+from arena.presentation.texts.closed import SECTIONS
+from arena.presentation.texts.codes import CODES
+from arena.presentation.texts.tables import TABLES
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
+    **CODES,
+    **SECTIONS,
+    **TABLES,
     # navigation and page furniture
     "site": ("Arena", "Арена"),
     "tagline": (

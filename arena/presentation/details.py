@@ -238,7 +238,7 @@ def _standing(phase: PhaseFacts, entry: EntryRecord, words: Words, board_path: s
 
 def _cells(finding: FindingRecord, words: Words) -> tuple[tuple[str, str], ...]:
     estimates = (finding.auc, finding.sensitivity, finding.specificity, finding.ppv, finding.npv, finding.brier)
-    return tuple((words.number(e.value, _DIGITS), words.interval(e, _DIGITS) or (e.reason or "")) for e in estimates)
+    return tuple((words.number(e.value, _DIGITS), words.interval(e, _DIGITS) or words.why(e.reason)) for e in estimates)
 
 
 def _fact_sheet(facts: EntryFacts, words: Words) -> tuple[tuple[str, str], ...]:

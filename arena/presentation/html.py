@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from arena.presentation.details import EntryView, QueueView, RulesView
+from arena.presentation.sheets import TableView
 from arena.presentation.views import LeaderboardView
 from arena.presentation.wording import Words
 
@@ -38,6 +39,11 @@ def leaderboard_html(view: LeaderboardView, words: Words) -> str:
 def entry_html(view: EntryView, words: Words) -> str:
     """Return an algorithm's page."""
     return _macro("details.html.j2", "entry")(view, words)
+
+
+def sheet_html(view: TableView, words: Words) -> str:
+    """Return a table with how it is read and where its file is, or why there is none."""
+    return _macro("sheets.html.j2", "sheet")(view, words)
 
 
 def queue_html(view: QueueView, words: Words) -> str:

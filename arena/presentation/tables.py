@@ -1,4 +1,4 @@
-"""CSV of a published leaderboard, safe to open in a spreadsheet."""
+"""CSV of whatever is published, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 
 from arena.presentation.records import CurveRecord, EstimateRecord, LeaderboardRecord
+from arena.presentation.tabular import Table
 from runners.values import Outcome
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # full-width forms act alike
@@ -53,11 +54,16 @@ def curve_csv(curve: CurveRecord) -> str:
     )
 
 
+def table_csv(table: Table) -> str:
+    """Return a table with every number that it has, one plain value in each cell."""
+    return _write(*table.flat())
+
+
 def _limits(estimate: EstimateRecord) -> list[float | None]:
     return [estimate.value, estimate.low, estimate.high]
 
 
-def _write(header: list[str], rows: Iterable[Iterable[object]]) -> str:
+def _write(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     target = io.StringIO()
     # Lines end as RFC 4180 says. With "\n" alone the writer would leave a carriage return in a cell unquoted.
     writer = csv.writer(target, lineterminator="\r\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from arena.presentation.catalogue import counted, text
+from arena.presentation.catalogue import TEXTS, counted, text
 from arena.presentation.language import Language, decimal, integer, largest_unit, moment, plain, significant
 from arena.presentation.reader import PhaseFacts, Stand
 from arena.presentation.records import EstimateRecord, LatencyRecord
@@ -53,6 +53,13 @@ class Words:
         if estimate.low is None or estimate.high is None:
             return ""
         return self("auc.range", low=self.number(estimate.low, digits), high=self.number(estimate.high, digits))
+
+    def why(self, reason: str | None) -> str:
+        """Write why a number is absent; empty without a reason."""
+        if reason is None:
+            return ""
+        key = f"reason.{reason}"
+        return self(key if key in TEXTS else "reason.other")
 
     def seconds(self, seconds: float | None) -> str:
         """Write a declared duration in seconds."""

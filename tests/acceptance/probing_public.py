@@ -17,6 +17,8 @@ from starlette.routing import Mount
 from arena.api.application import create_api
 from arena.api.lite import lite_routes
 from arena.blobs import BlobStore
+from arena.presentation.boardtables import BOARD_TABLES
+from arena.presentation.cardtables import CARD_TABLES
 from arena.presentation.reader import Reader
 from arena.store.documents import LeaderboardDocument
 from arena.store.session import Store
@@ -86,7 +88,9 @@ def addresses(submissions: Sequence[str]) -> Iterator[str]:
     yield from (f"{BOARD}/leaderboard", f"{BOARD}/leaderboard?format=csv")
     for language in ("en", "ru"):
         yield from (f"/lite{page}?challenge=small&lang={language}" for page in ("", "/queue", "/rules"))
+    yield from (f"{BOARD}/tables/{table}" for table in BOARD_TABLES)
     for code in submissions:
+        yield from (f"{BOARD}/entries/{code}/tables/{table}?format=csv" for table in CARD_TABLES)
         yield f"/api/v1/entries/{code}"
         yield f"{BOARD}/entries/{code}/curve?finding=nodule"
         yield f"{BOARD}/entries/{code}/scorecard"
@@ -109,10 +113,14 @@ def assert_only_the_stated_fields(seen: Seen) -> None:
         assert all(decimals(entry["macro"][key]) <= 2 for key in ("value", "low", "high"))
     assert seen.document["pairs"] == []
     for address, (status, text) in seen.pages.items():
-        assert status == (
-            404 if "/curve?" in address or (address.endswith("/scorecard") and "/entries/" in address) else 200
-        ), address
+        assert status == (404 if _is_finer(address) else 200), address
         assert "tpr" not in text or "/schemas/" in address, address
+
+
+def _is_finer(address: str) -> bool:
+    """Say whether an address is of what is told when the phase has closed."""
+    scorecard = address.endswith("/scorecard") and "/entries/" in address
+    return "/curve?" in address or "/tables/" in address or scorecard
 
 
 def decimals(value: float) -> int:

@@ -1,6 +1,7 @@
-"""A filled store for tests of what people see: one closed phase of six entries, one open phase of four, a busy queue.
+"""A filled store for tests of what people see: one closed phase of seven entries, one open phase of four, a busy queue.
 
-The numbers are made: curves follow the binormal model of the stated AUC, intervals the width usual at that size.
+The closed phase is scored by the real code (`tests.browser.measured`). The few numbers of an open phase, and of tests
+that hold single records to their form, are made: intervals have the width usual at that size.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from arena.store.documents import (
     FindingScores,
     Latency,
     LeaderboardDocument,
-    Pair,
     RocCurve,
 )
 from arena.store.session import Store
@@ -43,12 +43,21 @@ from arena.store.tables import (
     Vendor,
 )
 from runners.values import Outcome
+from tests.browser.measured import N_CASES, N_PATIENTS, Measured, measured
 
 SLUG = "chest-radiographs"
 FINDINGS = {
     "nodule": ("Nodule or mass", "Узел или образование", 0.42),
     "effusion": ("Pleural effusion", "Плевральный выпот", 0.5),
     "pneumothorax": ("Pneumothorax", "Пневмоторакс", 0.37),
+}
+RARE = {"fracture": ("Rib fracture", "Перелом ребра", 0.2)}
+"""A finding that too few patients have: it is listed, without numbers."""
+
+POPULATION = {
+    "nodule": (0.021, "City screening registry 2025"),
+    "effusion": (0.034, "City screening registry 2025"),
+    "pneumothorax": (0.006, "Emergency admissions 2024"),
 }
 HOSTILE = '<img src="http://tracker.example/x.png" onerror="window.hacked=1"><script>window.hacked=2</script>'
 HOSTILE_MARKDOWN = "![x](http://tracker.example/y.png) [free](javascript:window.hacked=3)"
@@ -70,6 +79,11 @@ class Line:
     tied: bool
     seconds: tuple[float, float]
     failures: dict[Outcome, int]
+    copies: str = ""
+
+    def __hash__(self) -> int:
+        """Return the hash of the code, so that scores may be kept by their lines."""
+        return hash(self.code)
 
 
 FINAL = (
@@ -85,6 +99,10 @@ FINAL = (
         {Outcome.CRASHED: 9, Outcome.TIMED_OUT: 5, Outcome.INVALID_ANSWER: 3},
     ),
     Line("zt5j4c7nhf", "Pixel Hash", "Control", (0.512, 0.478, 0.506), (6, 6, 6), False, (0.0214, 0.0302), {}),
+    Line(
+        "ec6h2p8rst", "Echo Imaging", "Mirror", (0.884, 0.931, 0.902), (2, 2, 4), False, (0.121, 0.19), {},
+        copies="hd6v5n2yrc",
+    ),
 )  # fmt: skip
 SEASON = (
     Line("ns3k8q5wpg", "NovaScan", "Thorax 4", (0.91, 0.95, 0.93), (1, 1, 3), True, (0.341, 0.559), {}),
@@ -113,6 +131,20 @@ RULES = {
 }
 
 
+READERS = tuple(
+    {
+        "finding": finding, "label": label, "n_positive": 100, "n_negative": 300, "true_positive": hits,
+        "true_negative": passed, "source": "Reader study 2025",
+    }
+    for finding, points in {
+        "nodule": (("Radiologist 1", 78, 276), ("Radiologist 2", 84, 261), ("Radiologist 3", 71, 285)),
+        "effusion": (("Radiologist 1", 88, 279), ("Radiologist 2", 91, 270)),
+    }.items()
+    for label, hits, passed in points
+)  # fmt: skip
+"""What the organiser's table of readers holds."""
+
+
 def declaration(now: datetime, **changes: object) -> Declaration:
     """A challenge with a closed season and its final, an open season, and one still to come."""
     hour = now.replace(minute=0, second=0, microsecond=0)
@@ -127,6 +159,7 @@ def declaration(now: datetime, **changes: object) -> Declaration:
     ]
     final = {"name": "spring-final", "title": {"en": "Spring final", "ru": "Весенний финал"}, "cases": "final"}
     phases.insert(1, final | {"follows": "spring"})
+    population = {code: {"value": v, "source": s} for code, (v, s) in POPULATION.items()}
     fields: dict[str, object] = {
         "slug": SLUG,
         "title": {"en": "Chest radiograph challenge", "ru": "Конкурс ИИ: рентген грудной клетки"},
@@ -138,9 +171,19 @@ def declaration(now: datetime, **changes: object) -> Declaration:
         "organiser": "City Centre for Diagnostics",
         "source": "Generated for tests.",
         "findings": [
-            {"code": code, "name": {"en": en, "ru": ru}, "threshold": threshold}
-            for code, (en, ru, threshold) in FINDINGS.items()
+            {"code": code, "name": {"en": en, "ru": ru}, "threshold": threshold, "prevalence": population.get(code)}
+            for code, (en, ru, threshold) in (FINDINGS | RARE).items()
         ],
+        "ranking": {"floor_auc": 0.6, "noninferiority_margin": 0.03},
+        "subgroups": {"columns": ("sex", "age", "site")},
+        "norm": {
+            "threshold": 0.05,
+            "prevalence": {"value": 0.08, "source": "City screening registry 2025"},
+            "max_missed_of_abnormal": 0.05,
+            "max_missed_per_1000": 5.0,
+        },
+        "calibration_test": {"limit": 0.81, "attempts": 2, "required": 3},
+        "readers": {"file": "readers.csv", "rows": READERS},
         "case_sets": [{"name": "public", "split": "public"}, {"name": "final", "split": "final"}],
         "phases": phases,
         "headers": ["PatientAge", "PatientSex"],
@@ -214,6 +257,31 @@ def entry(line: Line, n: int, disclosure: Disclosure, now: datetime) -> Entry:
     )
 
 
+def scored_entry(line: Line, scored: Measured, card_sha256: str, now: datetime) -> Entry:
+    """One line of a closed phase's document, as it was scored and ranked."""
+    card, rank = scored.cards[line.code], scored.ranked.ranks[line.code]
+    fine = scored.ranked.fine
+    made = entry(line, N_CASES, Disclosure.CLOSED, now)
+    return made.model_copy(
+        update={
+            "rank": rank.rank,
+            "rank_low": rank.low,
+            "rank_high": rank.high,
+            "tied_with_first": rank.rank == 1,
+            "macro": card.macro,
+            "macro_exclude_case": card.macro_exclude_case,
+            "latency": card.latency,
+            "outcomes": card.outcomes,
+            "findings": tuple(f.model_copy(update={"numbers": None}) for f in card.findings),
+            "metrics": card.metrics,
+            "predictions_sha256": card.predictions_sha256,
+            "unranked_reason": None if rank.unranked is None else rank.unranked.value,
+            "scorecard": card_sha256,
+            "duplicates": () if fine is None else fine.duplicates[line.code],
+        }
+    )
+
+
 def slug(name: str) -> str:
     """A code for a name, by digest: the names are of two alphabets."""
     return "v" + _DIGEST(name.encode()).hexdigest()[:8]
@@ -230,11 +298,12 @@ class Showcase:
         self.store.migrate()
         self.public = BlobStore(self.settings.public_root)
         self.version = ""
+        self.declared = declaration(self.now)
 
     def declare(self, **changes: object) -> None:
         """Open the challenge and import its two case sets."""
-        declared = declaration(self.now, **changes)
-        body = declared.model_dump(mode="json")
+        self.declared = declaration(self.now, **changes)
+        body = self.declared.model_dump(mode="json")
         self.version = _DIGEST(json.dumps(body, sort_keys=True).encode()).hexdigest()
         with self.store.write() as session:
             session.add(Challenge(slug=SLUG, created_at=self.now - timedelta(days=120)))
@@ -250,7 +319,7 @@ class Showcase:
                     valid_from=self.now - timedelta(days=100),
                 )
             )
-            for name, cases, patients in (("public", 100, 88), ("final", 200, 171)):
+            for name, cases, patients in (("public", 100, 88), ("final", N_CASES, N_PATIENTS)):
                 session.add(
                     CaseSet(
                         digest=_DIGEST(name.encode()).hexdigest(),
@@ -270,11 +339,15 @@ class Showcase:
     def publish(self, phase: str, lines: tuple[Line, ...], disclosure: Disclosure, revision: int = 1) -> None:
         """Write a phase's public document, its rows and the entries' submissions."""
         name = "final" if phase == "spring-final" else "public"
-        n, patients = (200, 171) if name == "final" else (100, 88)
-        pairs = tuple(
-            Pair(a=lines[0].code, b=other.code, difference=0.012345, standard_error=0.01, p=0.21, p_adjusted=0.4321)
-            for other in lines[1:]
-        )
+        n, patients = (N_CASES, N_PATIENTS) if name == "final" else (100, 88)
+        closed = disclosure is Disclosure.CLOSED
+        scored = measured(lines, self.declared.model_dump_json()) if closed else None
+        if scored is None:
+            entries = [entry(line, n, disclosure, self.now) for line in lines]
+        else:
+            cards = {c: self.public.put(card.model_dump_json(indent=1).encode()) for c, card in scored.cards.items()}
+            entries = [scored_entry(line, scored, cards[line.code].sha256, self.now) for line in lines]
+            entries.sort(key=lambda e: (e.rank is None, e.rank, -(e.macro.value or 0), e.submission))
         document = LeaderboardDocument(
             challenge=SLUG,
             phase=phase,
@@ -290,8 +363,9 @@ class Showcase:
             n_patients=patients,
             missing="worst",
             alpha=0.05,
-            entries=tuple(entry(line, n, disclosure, self.now) for line in lines),
-            pairs=pairs if disclosure is Disclosure.CLOSED else (),
+            adjustment="max_t" if closed else None,
+            entries=tuple(entries),
+            **({} if scored is None else scored.parts()),
         )
         ref = self.public.put(document.model_dump_json().encode())
         for line in lines:
@@ -310,10 +384,12 @@ class Showcase:
                 )
             )
             session.flush()
-            for position, line in enumerate(lines, start=1):
-                ranks = dict(zip(("rank", "rank_low", "rank_high"), line.ranks, strict=True))
+            for position, shown in enumerate(entries, start=1):
+                ranks = {name: getattr(shown, name) for name in ("rank", "rank_low", "rank_high")}
                 session.add(
-                    LeaderboardEntry(leaderboard_code=code, position=position, submission_code=line.code, **ranks)
+                    LeaderboardEntry(
+                        leaderboard_code=code, position=position, submission_code=shown.submission, **ranks
+                    )
                 )
             if disclosure is Disclosure.CLOSED:
                 session.add(PhaseAction(challenge_slug=SLUG, phase=phase, action="publish", done_at=self.now))

@@ -71,7 +71,7 @@ def test_a_phase_without_results_has_no_leaderboard_yet(client: Client) -> None:
 def test_a_curve_of_a_closed_phase_is_there_as_json_and_csv(client: Client) -> None:
     address = f"{BOARD}/spring-final/entries/{FINAL[0].code}/curve?finding=nodule"
     assert client.get(address).json()["tpr"][-1] == 1.0
-    assert client.get(f"{address}&format=csv").text.startswith("fpr,tpr,tpr_low,tpr_high\r\n0.0,0.0")
+    assert client.get(f"{address}&format=csv").text.startswith("fpr,tpr,tpr_low,tpr_high\r\n0.0,0.")
 
 
 def test_a_curve_of_an_open_phase_is_refused_with_its_reason(client: Client) -> None:
@@ -105,7 +105,7 @@ def test_an_entry_tells_its_standings(client: Client) -> None:
     answer = client.get(f"/api/v1/entries/{FINAL[0].code}").json()
     (standing,) = answer["standings"]
     assert (standing["phase"], standing["entry"]["rank"]) == ("spring-final", 1)
-    assert len(standing["entry"]["findings"]) == 3
+    assert len(standing["entry"]["findings"]) == 4
 
 
 def test_the_queue_hides_why_an_evaluation_is_held(client: Client) -> None:

@@ -84,8 +84,10 @@ def test_the_algorithm_page_of_a_closed_phase_has_its_numbers_by_finding(reader:
     view = entry_view(reader.entry(FINAL[4].code), RU, board_path="/", entry_path="/algorithm")
     page = entry_html(view, RU)
     assert "Узел или образование" in page
-    assert "52 / 200" in page
-    assert "0,768" in page
+    assert "106 / 397" in page
+    assert "0,646" in page
+    assert "слишком мало пациентов с признаком или без него" in page
+    assert "too_few_patients" not in page
     assert "sha256:" in page
     assert "/algorithm?entry=mq2x6d8vge&amp;lang=ru" in page
     assert {row[2] for row in view.history} == {FINAL[4].code, SEASON[3].code}

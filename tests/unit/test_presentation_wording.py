@@ -10,6 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.challenge.schema import EntryRule, LimitsDeclaration
+from arena.evaluation.comparing import REDRAWN_TOO_OFTEN
+from arena.evaluation.metrics import Direction, Fault
+from arena.evaluation.scorecard import ATTEMPTS_USED_UP, SET_NOT_FRESH
+from arena.evaluation.standing import SECOND_CHOICE
+from arena.presentation.boardtables import BOARD_TABLES
+from arena.presentation.cardtables import CARD_TABLES
 from arena.presentation.catalogue import TEXTS, counted, text
 from arena.presentation.language import Language, integer, largest_unit, moment, plural_form, significant
 from arena.presentation.reader import Stand
@@ -17,13 +23,24 @@ from arena.presentation.records import EstimateRecord, LatencyRecord
 from arena.presentation.rounding import auc_digits, round_significant, round_to, whole_percents
 from arena.presentation.scale import shared_scale
 from arena.presentation.wording import Words
+from arena.ranking.adjustment import Adjustment
+from arena.ranking.calls import CallTest
+from arena.ranking.floors import Unranked
+from arena.ranking.schemes import Scheme
+from arena.scoring.calibration import Binning
+from arena.scoring.confusion import ThresholdSource
+from arena.scoring.declared import AttemptSets, Equivocal, Rule
+from arena.scoring.estimates import Method, Reason
 from arena.scoring.missing import MissingPolicy
+from arena.scoring.thresholds import Floor
+from arena.scoring.verdict import Verdict
 from arena.store.documents import Disclosure
 from arena.store.tables import EvaluationState
 from runners.values import Outcome
 
 EN, RU = Words(Language.EN), Words(Language.RU)
 NBSP = "\N{NO-BREAK SPACE}"
+UNDEFINED_IN_RESAMPLES = "undefined_in_resamples"
 
 
 def placeholders(wording: str) -> set[str]:
@@ -43,7 +60,8 @@ def test_every_russian_sentence_is_in_russian() -> None:
     unchanged = {
         key for key, (english, russian) in TEXTS.items() if english == russian and any(map(str.isalpha, english))
     }
-    alike = {"footer.csv", "footer.json", "footer.api", "finding.auc", "answers.share", "rank.range", "auc.interval"}
+    alike = {"footer.csv", "footer.json", "footer.api", "finding.auc", "adjustment.max_t"}
+    alike |= {f"col.{name}" for name in ("z", "p_max_t", "f1", "mcc", "ece")}
     worded = {key for key in unchanged if placeholders(TEXTS[key][0]) == set()}
     assert worded <= alike
 
@@ -57,6 +75,23 @@ def test_every_russian_sentence_is_in_russian() -> None:
         ("missing", list(MissingPolicy)),
         ("rule.entry", list(EntryRule)),
         ("limit", list(LimitsDeclaration.model_fields)),
+        ("method", list(Method)),
+        ("reason", [*Reason, *Fault, ATTEMPTS_USED_UP, SET_NOT_FRESH, UNDEFINED_IN_RESAMPLES, REDRAWN_TOO_OFTEN]),
+        ("unranked", [*Unranked, SECOND_CHOICE]),
+        ("threshold", list(ThresholdSource)),
+        ("policy", list(MissingPolicy)),
+        ("scheme", list(Scheme)),
+        ("adjustment", list(Adjustment)),
+        ("test", list(CallTest)),
+        ("of", list(Floor)),
+        ("direction", list(Direction)),
+        ("bins", list(Binning)),
+        ("verdict", list(Verdict)),
+        ("rule", list(Rule)),
+        ("sets", list(AttemptSets)),
+        ("equivocal", list(Equivocal)),
+        ("table", [*BOARD_TABLES, *CARD_TABLES]),
+        ("read", [*BOARD_TABLES, *CARD_TABLES]),
     ],
 )
 def test_every_member_of_a_closed_set_has_its_words(prefix: str, values: list[str]) -> None:

@@ -1,0 +1,170 @@
+"""Texts of a closed phase: sections, tables with how each is read, their columns, pictures, empty states."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SECTIONS: Final[dict[str, tuple[str, str]]] = {
+    "section.findings": ("By finding", "По признакам"),
+    "section.ranks": ("Ranks", "Места"),
+    "section.pairs": ("Comparisons", "Сравнения"),
+    "section.robustness": ("Other rules", "Иные правила"),
+    "section.more": ("Further", "Прочее"),
+    "section.accuracy": ("Accuracy", "Точность"),
+    "section.thresholds": ("Thresholds", "Пороги"),
+    "section.calibration": ("Calibration", "Калибровка"),
+    "section.clinic": ("In the clinic", "В клинике"),
+    "section.norm": ("Autonomous norm", "Автономная норма"),
+    "section.test": ("Calibration test", "Калибровочный тест"),
+    "section.subgroups": ("Subgroups", "Подгруппы"),
+    "section.label": ("Part of the results", "Раздел результатов"),
+    "table.csv": ("CSV of this table", "CSV этой таблицы"),
+    "table.cut": (
+        "The first {shown} of {total} lines; the file has all of them.",
+        "Первые {shown} из {total} строк; в файле все.",
+    ),
+    "table.methods": ("How each number is found", "Как найдено каждое число"),
+    "table.read": ("How to read this", "Как это читать"),
+    "table.absent": ("Not given: {reason}.", "Не приводится: {reason}."),
+    "cell.n": ("n {n}", "n {n}"),
+    "cell.small_p": ("< 0.0001", "< 0,0001"),
+    "choose.details": ("Phase", "Этап"),
+    # why a whole table is empty
+    "absent.entries": ("no entry has been scored", "нет оценённых участников"),
+    "absent.pairs": ("fewer than two entries are ranked", "ранжировано меньше двух участников"),
+    "absent.policies": ("fewer than two entries, or no answer is missing", "меньше двух участников"),
+    "absent.schemes": ("fewer than two entries are ranked", "ранжировано меньше двух участников"),
+    "absent.stability": ("fewer than two entries are ranked", "ранжировано меньше двух участников"),
+    "absent.calls": ("fewer than two entries are ranked", "ранжировано меньше двух участников"),
+    "absent.readers": ("the organiser gave no table of readers", "организатор не дал таблицы врачей"),
+    "absent.remarks": ("every entry is ranked and no answers are alike", "все участники на местах, совпадений нет"),
+    "absent.metrics": ("the organiser declares no metric of their own", "своих показателей организатор не объявил"),
+    "absent.calibrated": ("the challenge has no calibration split", "в конкурсе нет калибровочной части"),
+    "absent.numbers": ("no finding has further numbers", "дальнейших чисел нет ни у одного признака"),
+    "absent.any": ("this scorecard does not have it", "в этой карте оценок этого нет"),
+    "absent.norm": (
+        "the challenge declares no limits of autonomous sorting",
+        "конкурс не объявил пределов автономной сортировки",
+    ),
+    "absent.test": ("the challenge declares no calibration test", "конкурс не объявил калибровочного теста"),
+    "absent.subgroups": ("the challenge declares no attributes", "конкурс не объявил атрибутов"),
+    "absent.differences": (
+        "no attribute has two shown values",
+        "ни у одного атрибута нет двух показанных значений",
+    ),
+    "absent.row": ("there is no such line", "такой строки нет"),
+    "absent.card": (
+        "the full scorecard of this entry has not been published with this revision",
+        "полная карта оценок участника в этой редакции не опубликована",
+    ),
+    # pictures
+    "picture.ranks": (
+        "Macro AUC with 95 % interval, in bands of equal rank",
+        "Средняя AUC с 95 % интервалом, по местам",
+    ),
+    "picture.ranks_alt": (
+        "Macro AUC with its interval for each entry, grouped by shared rank: {entries}",
+        "Средняя AUC с интервалом каждого участника, по общим местам: {entries}",
+    ),
+    "picture.stability": ("Rank stability over resampled patients", "Устойчивость мест при повторном отборе пациентов"),
+    "picture.stability_alt": (
+        "Ranks over resampled patients, median and ranges, for {entries}",
+        "Места при повторном отборе пациентов, медиана и размах: {entries}",
+    ),
+    "picture.pairs": ("Who is separated from whom", "Кто от кого отличим"),
+    "picture.pairs_alt": (
+        "Matrix of paired differences; a filled cell is a difference that the adjusted test supports: {entries}",
+        "Матрица парных разностей; закрашены подтверждённые поправленным тестом: {entries}",
+    ),
+    "picture.reliability": ("Reliability: {finding}", "Надёжность ответов: {finding}"),
+    "picture.reliability_alt": (
+        "Observed share of positives against mean answer in bins, for {finding}",
+        "Наблюдаемая доля против среднего ответа по группам, признак: {finding}",
+    ),
+    "picture.decision": ("Decision curve: {finding}", "Кривая решений: {finding}"),
+    "picture.decision_alt": (
+        "Net benefit over threshold probabilities, against acting on all and on none, for {finding}",
+        "Чистая польза по порогам против действий со всеми и ни с кем, признак: {finding}",
+    ),
+    "picture.norm": (
+        "Patients missed against studies sorted as norm",
+        "Пропущенные пациенты и доля отнесённых к норме",
+    ),
+    "picture.norm_alt": (
+        "Share of abnormal patients missed, with one-sided 95 % upper limit, over the share sorted as norm",
+        "Доля пропущенных больных с односторонней 95 % верхней границей по доле отнесённых к норме",
+    ),
+    "picture.roc": ("ROC curve: {finding}", "ROC-кривая: {finding}"),
+    "axis.rank": ("rank", "место"),
+    "axis.answer": ("Mean answer", "Средний ответ"),
+    "axis.observed": ("Observed share", "Наблюдаемая доля"),
+    "axis.threshold": ("Threshold probability", "Пороговая вероятность"),
+    "axis.benefit": ("Net benefit per study", "Чистая польза на исследование"),
+    "axis.sorted": ("Studies sorted as norm", "Доля отнесённых к норме"),
+    "axis.missed": ("Abnormal patients missed", "Доля пропущенных больных"),
+    "mark.service": ("acting on the answers", "действовать по ответам"),
+    "mark.all": ("acting on all", "действовать со всеми"),
+    "mark.none": ("acting on none", "ни с кем не действовать"),
+    "mark.point": ("missed in this set", "пропущено в этом наборе"),
+    "mark.limit": ("upper limit, one-sided 95 %", "верхняя граница, односторонняя 95 %"),
+    "mark.readers": ("readers", "врачи"),
+    "pair.better": ("row is better", "строка лучше"),
+    "pair.worse": ("row is worse", "строка хуже"),
+    "pair.open": ("not separated", "не отличимы"),
+    "stability.line": (
+        "ranked first in {percent} % of {resamples} resamples",
+        "первое место в {percent} % из {resamples} выборок",
+    ),
+    "stability.tau": (
+        "Over {resamples} resamples the order agreed with the published one by Kendall's tau {tau} on average.",
+        "В {resamples} выборках порядок согласован с опубликованным: тау Кендалла в среднем {tau}.",
+    ),
+    "stability.redrawn": (
+        "Resamples drawn again because a finding lacked a class: {count}.",
+        "Выборок взято заново, потому что у признака не было одного класса: {count}.",
+    ),
+    "tau.scheme": (
+        "{name}: Kendall's tau {tau} with the published order.",
+        "{name}: тау Кендалла {tau} с опубликованным порядком.",
+    ),
+    "adjusted.by": (
+        "Ranks follow p adjusted by {name} at α = {alpha}; the other adjustment stands beside it.",
+        "Места следуют из p с поправкой {name} при α = {alpha}; другая поправка — рядом.",
+    ),
+    # the verdict of the calibration test
+    "test.limit": ("Limit: AUC {limit}, {rule}.", "Предел: AUC {limit}, {rule}."),
+    "test.attempts": (
+        "Attempt {made} of {allowed}; {sets}; α of this attempt {alpha}.",
+        "Попытка {made} из {allowed}; {sets}; α этой попытки {alpha}.",
+    ),
+    "test.passed": (
+        "Findings passed: {passed}; required: {required}.",
+        "Пройдено признаков: {passed}; требуется: {required}.",
+    ),
+    "test.equivocal": ("Unknown references: {how}.", "Неопределённые эталоны: {how}."),
+    "norm.prevalence": (
+        "Of all who come, {value} are abnormal by declaration ({source}).",
+        "Доля больных среди приходящих объявлена: {value} ({source}).",
+    ),
+    "norm.counts": (
+        (
+            "{sorted} of {n} studies sorted as norm, {missed} of {abnormal} abnormal ones among them; "
+            "without an answer, so to the doctor: {unanswered}."
+        ),
+        (
+            "К норме отнесено {sorted} из {n} исследований, среди них {missed} из {abnormal} с патологией; "
+            "без ответа, то есть к врачу: {unanswered}."
+        ),
+    ),
+    "norm.per_1000": (
+        "Per 1,000 who come: {value} missed, at most {high} with one-sided 95 % confidence.",
+        "На 1000 приходящих: пропущено {value}, не более {high} с односторонней надёжностью 95 %.",
+    ),
+    "partial.range": (
+        "Partial AUC: mean sensitivity at false positive rates from {low} to {high}, and standardised after McClish.",
+        (
+            "Частичная AUC: средняя чувствительность при доле ложных тревог от {low} до {high} и стандартизованная "
+            "по Мак-Клишу."
+        ),
+    ),
+}

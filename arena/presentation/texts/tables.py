@@ -1,0 +1,324 @@
+"""Texts of the tables of a closed phase: a title, how it is read, and the headings of columns."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TABLES: Final[dict[str, tuple[str, str]]] = {
+    "table.ranks": ("Ranks and their 95 % sets", "Места и их 95 % множества"),
+    "read.ranks": (
+        (
+            "Entries within one band share a rank: no adjusted comparison separates them. The set of ranks "
+            "covers the true "
+            "ranks of all entries together with 95 % confidence."
+        ),
+        (
+            "Участники одной полосы делят место: ни одно сравнение с поправкой их не разделяет. Множества мест вместе "
+            "накрывают истинные места всех участников с надёжностью 95 %."
+        ),
+    ),
+    "table.findings": ("By finding", "По признакам"),
+    "read.findings": (
+        (
+            "Each line is one finding. An interval that is wide means few patients; a finding outside the "
+            "macro is listed "
+            "with its counts only."
+        ),
+        "Каждая строка — признак. Широкий интервал означает мало пациентов; у признака вне среднего есть только числа.",
+    ),
+    "table.pairs": ("Paired comparisons", "Парные сравнения"),
+    "read.pairs": (
+        (
+            "Difference is the first minus the second on the same patients. Only the adjusted p values count: "
+            "there are as "
+            "many comparisons as pairs."
+        ),
+        (
+            "Разность — первый минус второй на тех же пациентах. В счёт идут только p с поправкой: сравнений столько, "
+            "сколько пар."
+        ),
+    ),
+    "table.policies": ("If missing answers counted otherwise", "Если бы пропуски считались иначе"),
+    "read.policies": (
+        "The same answers under three rules. An entry whose place moves owes it to the answers that it did not give.",
+        "Те же ответы при трёх правилах. Если место меняется, дело в ответах, которых участник не дал.",
+    ),
+    "table.schemes": ("If findings were joined otherwise", "Если бы признаки объединялись иначе"),
+    "read.schemes": (
+        "A tau of 1 means the same order, 0 no agreement. The published order is by the mean AUC.",
+        "Тау 1 — тот же порядок, 0 — никакого согласия. Опубликован порядок по средней AUC.",
+    ),
+    "table.stability": ("Rank stability over resampled patients", "Устойчивость мест при повторном отборе пациентов"),
+    "read.stability": (
+        (
+            "Patients are drawn anew and entries ordered by score alone: how the order moves. The ranges are "
+            "no confidence "
+            "limits, and the share ranked first is no probability of being first."
+        ),
+        (
+            "Пациенты отбираются заново, участники стоят по оценке: как движется порядок. Размахи — не доверительные "
+            "границы, а доля первых мест — не вероятность быть первым."
+        ),
+    ),
+    "table.calls": ("Calls at the declared threshold", "Ответы на объявленном пороге"),
+    "read.calls": (
+        (
+            "Share of right calls of the first less that of the second. Exploratory: p values are not adjusted "
+            "and move no "
+            "rank."
+        ),
+        "Доля верных ответов первого минус доля второго. Поисковое: p без поправки и мест не меняют.",
+    ),
+    "table.readers": ("Readers, as context", "Врачи, для сравнения"),
+    "read.readers": (
+        "Readers compete with nobody here; their points stand on the ROC plots.",
+        "Врачи здесь ни с кем не соревнуются; их точки показаны на ROC-графиках.",
+    ),
+    "table.reader-curves": ("Readers' curves", "Кривые врачей"),
+    "read.reader-curves": ("Points of the readers' curves.", "Точки кривых врачей."),
+    "table.remarks": ("Without a rank, and alike", "Вне мест и совпадения"),
+    "read.remarks": (
+        "Why an entry has no rank, and which entries of different vendors gave the same answers to every case.",
+        "Почему участник вне мест и какие участники разных разработчиков дали одинаковые ответы на все случаи.",
+    ),
+    "table.metrics": ("The organiser's own metrics", "Показатели организатора"),
+    "read.metrics": (
+        "Put beside the others; they move no rank. Limits are quantiles over resampled patients.",
+        "Приведены рядом; мест не меняют. Границы — квантили при повторном отборе пациентов.",
+    ),
+    "table.missing": ("AUC if missing answers counted otherwise", "AUC, если бы пропуски считались иначе"),
+    "read.missing": (
+        "The same answers under three rules; a large gap means that hard cases stayed unanswered.",
+        "Те же ответы при трёх правилах; большой разрыв — без ответа остались трудные случаи.",
+    ),
+    "table.thresholds": ("Thresholds compared", "Пороги рядом"),
+    "read.thresholds": (
+        (
+            "The declared threshold counts. One chosen on these very cases flatters, so it has no interval and "
+            "no rank. PPV "
+            "and NPV hold for this set's share of positives."
+        ),
+        (
+            "В счёт идёт объявленный порог. Выбранный на этих же случаях приукрашивает: он без интервала и вне "
+            "мест. ПЦПР и "
+            "ПЦОР относятся к доле исследований с признаком в этом наборе."
+        ),
+    ),
+    "table.calibrated-thresholds": ("Thresholds of the calibration split", "Пороги калибровочной части"),
+    "read.calibrated-thresholds": (
+        (
+            "A threshold is given only if so many patients were there that the share reaches its floor with 95 % "
+            "confidence."
+        ),
+        "Порог даётся, только если пациентов хватило, чтобы доля достигла минимума с надёжностью 95 %.",
+    ),
+    "table.calibration": ("Calibration", "Калибровка"),
+    "read.calibration": (
+        (
+            "Slope 1 and intercept 0 are ideal. A perfectly calibrated service has an error above zero too: "
+            "compare it with "
+            "the null mean and its 95th percentile."
+        ),
+        (
+            "Идеал: наклон 1 и сдвиг 0. И у идеально калиброванного сервиса ошибка больше нуля: сравните с её "
+            "средним и "
+            "95-м процентилем."
+        ),
+    ),
+    "table.reliability": ("Reliability curve", "Кривая надёжности"),
+    "read.reliability": (
+        (
+            "On the dashed line an answer of 30 % is right in 30 % of cases; below it the service is too sure of the "
+            "finding."
+        ),
+        "На пунктире ответ 30 % верен в 30 % случаев; ниже него сервис слишком уверен в признаке.",
+    ),
+    "table.prevalence": ("This set and the declared prevalence", "Этот набор и объявленная распространённость"),
+    "read.prevalence": (
+        (
+            "Predictive values depend on how common the finding is, so each stands beside its share and that share's "
+            "source."
+        ),
+        "Прогностическая ценность зависит от распространённости, поэтому рядом стоят её доля и источник.",
+    ),
+    "table.decision": ("Decision curve", "Кривая решений"),
+    "read.decision": (
+        "Above both other lines, acting on the answers does more good than acting on everybody or on nobody.",
+        "Выше обеих линий действие по ответам полезнее, чем действие со всеми или ни с кем.",
+    ),
+    "table.any-pathology": ("Any finding at all", "Любая патология"),
+    "read.any-pathology": (
+        (
+            "Whether a study has any of the findings: by its highest answer, and called if one finding reaches its "
+            "threshold."
+        ),
+        "Есть ли в исследовании хоть один признак: по наибольшему ответу и по порогам признаков.",
+    ),
+    "table.norm": ("Autonomous sorting of norms", "Автономная сортировка нормы"),
+    "read.norm": (
+        "A limit is met only if the one-sided 95 % upper limit stays within it; the unit is the patient.",
+        "Предел соблюдён, только если односторонняя 95 % верхняя граница в нём; единица — пациент.",
+    ),
+    "table.norm-curve": ("Norm curve", "Кривая нормы"),
+    "read.norm-curve": (
+        (
+            "The farther right, the more studies are released without a doctor. Each limit holds for its point "
+            "alone: a "
+            "threshold picked from the curve has none."
+        ),
+        (
+            "Чем правее, тем больше исследований уходит без врача. Граница верна для отдельной точки: у "
+            "порога, выбранного "
+            "по кривой, её нет."
+        ),
+    ),
+    "table.calibration-test": ("Verdict by finding", "Решение по признакам"),
+    "read.calibration-test": (
+        "Passes if the lower limit reaches the declared AUC, fails if the upper limit is below it, undecided between.",
+        "Пройден, если нижняя граница достигает предела; не пройден, если верхняя ниже него; иначе не решено.",
+    ),
+    "table.pass-chances": ("Chance to pass", "Вероятность пройти"),
+    "read.pass-chances": (
+        "How often a service of a true AUC would pass a set of this size, in one attempt and in any of those allowed.",
+        "Как часто сервис с истинной AUC прошёл бы набор такого размера: за одну попытку и за все разрешённые.",
+    ),
+    "table.subgroups": ("AUC by subgroup", "AUC по подгруппам"),
+    "read.subgroups": (
+        (
+            "One attribute at a time. Exploratory: no rank follows. A value is shown only with 20 patients with and 20 "
+            "without the finding; the choice is made from references, alike for every entry."
+        ),
+        (
+            "По одному атрибуту. Поисковое: на места не влияет. Значение показано, только если есть по 20 пациентов с "
+            "признаком и без; выбор сделан по эталонам, одинаково для всех."
+        ),
+    ),
+    "table.suppressed": ("Shown and suppressed values", "Показанные и скрытые значения"),
+    "read.suppressed": (
+        (
+            "Suppressed: fewer than 20 patients of a class, or a value that could be worked out from the "
+            "others. Totals are "
+            "over shown values."
+        ),
+        "Скрыто: меньше 20 пациентов одного класса либо вычисляется по остальным. Итоги — по показанным значениям.",
+    ),
+    "table.subgroup-differences": ("Differences between subgroups", "Различия между подгруппами"),
+    "read.subgroup-differences": (
+        "The first less the second value; p adjusted after Holm within the attribute. Exploratory.",
+        "Первое значение минус второе; p с поправкой Холма в пределах атрибута. Поисковое.",
+    ),
+    # columns
+    "col.rank_low": ("Rank from", "Место от"),
+    "col.rank_high": ("Rank to", "Место до"),
+    "col.a": ("First", "Первый"),
+    "col.b": ("Second", "Второй"),
+    "col.difference": ("Difference", "Разность"),
+    "col.low": ("95 % from", "95 % от"),
+    "col.high": ("95 % to", "95 % до"),
+    "col.standard_error": ("Standard error", "Станд. ошибка"),
+    "col.z": ("z", "z"),
+    "col.p": ("p, alone", "p без поправки"),
+    "col.p_max_t": ("p, max-T", "p, max-T"),
+    "col.p_holm": ("p, Holm", "p, Холм"),
+    "col.n_patients": ("Patients", "Пациентов"),
+    "col.method": ("Method", "Метод"),
+    "col.margin": ("Margin", "Граница"),
+    "col.a_not_inferior": ("First not inferior", "Первый не хуже"),
+    "col.b_not_inferior": ("Second not inferior", "Второй не хуже"),
+    "col.policy": ("Missing answers", "Пропуски"),
+    "col.place": ("Place by score", "По оценке"),
+    "col.tau": ("Kendall's tau", "Тау Кендалла"),
+    "col.scheme": ("Scheme", "Схема"),
+    "col.share_first": ("Share ranked first", "Доля первых мест"),
+    "col.q025": ("2.5 % quantile", "Квантиль 2,5 %"),
+    "col.q050": ("5 % quantile", "Квантиль 5 %"),
+    "col.q100": ("10 % quantile", "Квантиль 10 %"),
+    "col.q250": ("25 % quantile", "Квантиль 25 %"),
+    "col.q500": ("Median rank", "Медиана места"),
+    "col.q750": ("75 % quantile", "Квантиль 75 %"),
+    "col.q900": ("90 % quantile", "Квантиль 90 %"),
+    "col.q950": ("95 % quantile", "Квантиль 95 %"),
+    "col.q975": ("97.5 % quantile", "Квантиль 97,5 %"),
+    "col.resamples": ("Resamples", "Выборок"),
+    "col.of": ("Of", "Показатель"),
+    "col.only_a": ("Only first right", "Верен лишь первый"),
+    "col.only_b": ("Only second right", "Верен лишь второй"),
+    "col.n": ("Cases", "Случаев"),
+    "col.patients": ("Patients", "Пациентов"),
+    "col.test": ("Test", "Критерий"),
+    "col.label": ("Readers", "Врачи"),
+    "col.readers": ("How many", "Сколько"),
+    "col.source": ("Source", "Источник"),
+    "col.unranked": ("Why without a rank", "Почему вне мест"),
+    "col.duplicates": ("Same answers as", "Те же ответы, что у"),
+    "col.metric": ("Metric", "Показатель"),
+    "col.version": ("Version", "Версия"),
+    "col.direction": ("Direction", "Направление"),
+    "col.value": ("Value", "Значение"),
+    "col.least": ("Least", "Наименьшее"),
+    "col.greatest": ("Greatest", "Наибольшее"),
+    "col.reason": ("Why absent", "Почему нет"),
+    "col.in_macro": ("In the macro", "В среднем"),
+    "col.patients_positive": ("Patients with", "Пациентов с признаком"),
+    "col.patients_negative": ("Patients without", "Пациентов без"),
+    "col.n_missing": ("Unanswered", "Без ответа"),
+    "col.partial_auc": ("Partial AUC", "Частичная AUC"),
+    "col.partial_auc_standardised": ("Partial AUC, standardised", "Частичная AUC, станд."),
+    "col.average_precision": ("Average precision", "Средняя точность"),
+    "col.threshold_source": ("Threshold from", "Порог"),
+    "col.true_positive": ("True positive", "Верно с признаком"),
+    "col.false_positive": ("False positive", "Ложно с признаком"),
+    "col.false_negative": ("False negative", "Ложно без"),
+    "col.true_negative": ("True negative", "Верно без"),
+    "col.f1": ("F1", "F1"),
+    "col.mcc": ("MCC", "MCC"),
+    "col.sensitivity_patients": ("Sensitivity, patients", "Чувствительность, пациенты"),
+    "col.specificity_patients": ("Specificity, patients", "Специфичность, пациенты"),
+    "col.split_patients": ("Patients learned from", "Пациентов в основе"),
+    "col.floor": ("Floor", "Минимум"),
+    "col.needed": ("Patients needed", "Нужно пациентов"),
+    "col.order": ("Order statistic", "Порядковый номер"),
+    "col.confidence": ("Confidence", "Надёжность"),
+    "col.n_answered": ("Answered", "Отвечено"),
+    "col.n_known": ("Known", "С эталоном"),
+    "col.ece": ("ECE", "ECE"),
+    "col.null_mean": ("Perfect service: mean", "Идеальный сервис: среднее"),
+    "col.null_p95": ("Perfect service: 95th percentile", "Идеальный сервис: 95-й процентиль"),
+    "col.bins": ("Bins", "Группы"),
+    "col.bin_count": ("Number of bins", "Число групп"),
+    "col.simulations": ("Simulations", "Симуляций"),
+    "col.slope": ("Slope", "Наклон"),
+    "col.intercept": ("Intercept", "Сдвиг"),
+    "col.share_clipped": ("Share clipped", "Доля обрезанных"),
+    "col.from": ("Answers from", "Ответы от"),
+    "col.to": ("to", "до"),
+    "col.mean_answer": ("Mean answer", "Средний ответ"),
+    "col.observed": ("Observed share", "Наблюдаемая доля"),
+    "col.share": ("For", "Для"),
+    "col.prevalence": ("Prevalence", "Распространённость"),
+    "col.prevalence_source": ("Its source", "Её источник"),
+    "col.workload": ("Left to a doctor", "Остаётся врачу"),
+    "col.net_benefit": ("Net benefit", "Чистая польза"),
+    "col.treat_all": ("Acting on all", "Действие со всеми"),
+    "col.n_positive": ("Positive", "С признаком"),
+    "col.n_unknown": ("Unknown", "Не определено"),
+    "col.measure": ("Share", "Доля"),
+    "col.found": ("Found, with its limit", "Найдено, с границей"),
+    "col.limit": ("Limit", "Предел"),
+    "col.verdict": ("Verdict", "Решение"),
+    "col.sorted_share": ("Sorted as norm", "Отнесено к норме"),
+    "col.missed": ("Missed", "Пропущено"),
+    "col.missed_high": ("Upper limit", "Верхняя граница"),
+    "col.reading": ("Unknown references", "Неопределённые эталоны"),
+    "col.true_auc": ("True AUC", "Истинная AUC"),
+    "col.one_attempt": ("One attempt", "Одна попытка"),
+    "col.any_attempt": ("Any attempt allowed", "Любая из разрешённых"),
+    "col.attribute": ("Attribute", "Атрибут"),
+    "col.cell": ("Value", "Значение"),
+    "col.positives": ("Studies with", "Исследований с признаком"),
+    "col.negatives": ("Studies without", "Исследований без"),
+    "col.shown": ("Values shown", "Показано значений"),
+    "col.hidden": ("Values suppressed", "Скрыто значений"),
+    "col.cell_a": ("First value", "Первое значение"),
+    "col.cell_b": ("Second value", "Второе значение"),
+}
