@@ -2,7 +2,7 @@
 
     ArenaError
     ├── ParticipantError          the vendor's to mend: shown to the vendor, HTTP 4xx, exit code 3
-    │   ├── PhaseClosed · QuotaExceeded · NominationRefused
+    │   ├── PhaseClosed · QuotaExceeded · NominationRefused · LogSealed
     │   └── NameTaken · MalformedSubmission
     │       ├── ArchiveUnreadable · ArchiveUnsupported · ArchiveAltered
     │       └── ImageTooLarge · ImagePlatform · NothingToStart · ImageSettingRefused · ImageFileRefused
@@ -133,6 +133,13 @@ class NominationRefused(ParticipantError):
 
     code = "nomination_refused"
     http_status = 409
+
+
+class LogSealed(ParticipantError):
+    """No log of {submission} is kept: its cases are hidden. `arena submission {submission}` says how they ended."""
+
+    code = "log_sealed"
+    http_status = 403
 
 
 class NameTaken(ParticipantError):

@@ -127,7 +127,11 @@ def _sets(declaration: Declaration, imported: Mapping[str, CaseSet]) -> Iterator
             text = f'"{phase.cases}" is not imported: {waits} before `arena cases import`'
             yield Weakness(Severity.WEAK, where, text)
         if split[phase.cases] is Split.SAMPLE:
-            yield Weakness(Severity.WEAK, where, f'"{phase.cases}" is a sample: its references are public')
+            yield Weakness(
+                Severity.WEAK,
+                where,
+                f'"{phase.cases}" is a sample: its references are public, and vendors read their logs',
+            )
         if phase.follows is not None and split[phase.cases] is not Split.FINAL:
             yield Weakness(
                 Severity.WEAK, where, f'a phase that follows another should have a final set, not "{phase.cases}"'

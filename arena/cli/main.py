@@ -39,6 +39,8 @@ _COMMANDS = {
     "cases": "arena.cli.cases:app",
     "submit": "arena.cli.submit:submit",
     "nominate": "arena.cli.nominate:nominate",
+    "submission": "arena.cli.submission:submission",
+    "logs": "arena.cli.submission:logs",
     "evaluate": "arena.cli.evaluate:evaluate",
     "leaderboard": "arena.cli.leaderboard:leaderboard",
     "ledger": "arena.cli.ledger:ledger",

@@ -1,5 +1,6 @@
-"""Files beside answers in plain values: what they are declared to be, what can be wrong with one, and how the process
-that examines them is spoken to. Nothing that reads DICOM is imported here.
+"""Files beside answers in plain values: what they are declared to be, and what can be wrong with one.
+
+Nothing that reads DICOM is imported here, for this is what the worker and the commands know of such files.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Fuzzes one reader of hostile bytes, guided by coverage: the first defect found ends it with exit code 77.
 
-    python tests/fuzz/fuzz.py TARGET [libFuzzer options] [folder of a corpus]
+    python tests/fuzz/fuzz.py TARGET [libFuzzer options] [folder of a corpus, or files to try alone]
 
 Without a folder it begins from the seeds and keeps nothing. For hours rather than seconds, with a corpus that grows and
 the input that broke it left in the working directory as `crash-…`:
@@ -40,8 +40,9 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="arena-fuzz-") as folder:
         seeds = Path(folder) / "seeds"
         write_seeds(name, seeds)
-        folders = [each for each in arguments[1:] if not each.startswith("-")]
-        atheris.Setup([sys.argv[0], *LIMITS, *options, *folders, str(seeds)], known[name])
+        given = [each for each in arguments[1:] if not each.startswith("-")]
+        alone = bool(given) and all(Path(each).is_file() for each in given)
+        atheris.Setup([sys.argv[0], *LIMITS, *options, *given, *([] if alone else [str(seeds)])], known[name])
         atheris.Fuzz()
 
 
