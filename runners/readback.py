@@ -57,10 +57,11 @@ def _differences(request: Mapping[str, Any], inspected: Mapping[str, Any]) -> li
         if key not in asked and plain(value) is not None and value not in _HARMLESS.get(key, ())
     ]
     merged = {"HostConfig", "Image", "Labels", "Env"}
+    took_of_config = {**config, "Healthcheck": _check(config.get("Healthcheck"))}
     found += [
-        said(f"Config.{key}", value, config.get(key))
+        said(f"Config.{key}", value, took_of_config.get(key))
         for key, value in request.items()
-        if key not in merged and differ(value, config.get(key))
+        if key not in merged and differ(value, took_of_config.get(key))
     ]
     if inspected.get("Image") != request["Image"]:
         found.append(said("Image", request["Image"], inspected.get("Image")))
@@ -78,6 +79,12 @@ def _differences(request: Mapping[str, Any], inspected: Mapping[str, Any]) -> li
     if differ(sorted(binds, key=_destination), sorted(expected, key=_destination)):
         found.append(said("Mounts", expected, binds))
     return found
+
+
+def _check(took: Any) -> Any:
+    """Return a health check without what an engine adds of the image's own to one that is switched off."""
+    off = isinstance(took, Mapping) and took.get("Test") == ["NONE"]
+    return {"Test": ["NONE"]} if off else took
 
 
 def _destination(mount: Mapping[str, Any]) -> str:

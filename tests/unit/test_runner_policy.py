@@ -139,6 +139,20 @@ def test_any_other_container_setting_refuses_the_run(key: str, value: object) ->
         read_back(request(), taken)
 
 
+def test_what_an_engine_adds_of_the_image_s_own_to_a_check_that_is_off_is_nothing() -> None:
+    taken = as_taken()
+    taken["Config"]["Healthcheck"] = {
+        "Test": ["NONE"],
+        "Interval": 30_000_000_000,
+        "Timeout": 3_000_000_000,
+        "Retries": 3,
+    }
+    read_back(request(), taken)
+    taken["Config"]["Healthcheck"]["Test"] = ["CMD", "true"]
+    with pytest.raises(SandboxRefused, match="Healthcheck asked"):
+        read_back(request(), taken)
+
+
 def test_another_image_refuses_the_run() -> None:
     with pytest.raises(SandboxRefused, match="Image"):
         read_back(request(), as_taken() | {"Image": "sha256:" + "b" * 64})
