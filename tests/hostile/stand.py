@@ -165,10 +165,18 @@ class Stand:
         """Let the runner evaluate these attacks, and watch it from outside; the host itself must not fail."""
         spec = self.spec(attacks, image, **limits)
         with Watch(self.engine, self.bench.runner_id) as watch:
-            runner = self.runner(1)
-            runner.submit(spec)
-            self.await_end(runner, spec.attempt_id)
+            self.receipt_of(spec)
         return self.result(spec, watch)
+
+    def receipt_of(self, spec: AttemptSpec) -> dict[str, Any]:
+        """Let the runner evaluate an attempt, and return its receipt."""
+        runner = self.runner(1)
+        runner.submit(spec)
+        self.await_end(runner, spec.attempt_id)
+        stored = self.bench.results.get_named(receipt_name(spec.attempt_id))
+        assert stored is not None, "no receipt"
+        receipt: dict[str, Any] = json.loads(stored)
+        return receipt
 
     def runner(self, slots: int) -> LocalRunner:
         """Start a runner with so many slots; it is closed with the stand."""

@@ -121,9 +121,11 @@ def stall(when: str) -> str:
     return "stalling"
 
 
-def wait(seconds: float) -> str:
-    """Take so long for an answer."""
-    time.sleep(seconds)
+def wait(seconds: float, until: str = "") -> str:
+    """Take so long for an answer, or until a file is there."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not (until and Path(until).exists()):
+        time.sleep(0.05)
     return "waited"
 
 
