@@ -155,6 +155,7 @@ class Recomputer:
             evaluation,
             version=version,
             references_sha256=document.references_digest,
+            split_references_sha256=document.calibration_references_digest,
         )
 
     def _leaderboard(self, given: str, document: LeaderboardDocument) -> bytes:

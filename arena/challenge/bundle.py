@@ -89,7 +89,7 @@ def _judged_finding(finding: Finding) -> dict[str, Any]:
 
 
 def _judged_clinically(declaration: Declaration, dumped: dict[str, Any]) -> dict[str, Any]:
-    """Return what is judged by of prevalence, norm, calibration test and subgroups.
+    """Return what is judged by of prevalence, norm, calibration test and threshold, and subgroups.
 
     What is not declared is absent. Readers are context and judge nobody.
     """
@@ -101,6 +101,8 @@ def _judged_clinically(declaration: Declaration, dumped: dict[str, Any]) -> dict
         judged["norm"] = dumped["norm"] | {"prevalence": None if prevalence is None else prevalence.value}
     if declaration.calibration_test is not None:
         judged["calibration_test"] = dumped["calibration_test"]
+    if declaration.calibrated_threshold is not None:
+        judged["calibrated_threshold"] = dumped["calibrated_threshold"]
     if declaration.subgroups != Subgroups():
         judged["subgroups"] = dumped["subgroups"]
     return judged

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from arena.challenge.strict import FindingCode, Strict, disagreement
-from arena.scoring.declared import AttemptSets, CalibrationRules, Equivocal, NormLimits, Rule
+from arena.scoring.declared import AttemptSets, CalibrationRules, Equivocal, Floor, NormLimits, Rule
 
 AGE_BANDS = (18, 45, 60, 75)
 """First years of the second band and of each further one."""
@@ -78,6 +78,16 @@ class CalibrationTest(Strict):
             rule=self.rule,
             required=self.required,
         )
+
+
+class CalibratedThreshold(Strict):
+    """A threshold set for each entry of a phase that follows another, on the set of the phase that it follows.
+
+    The share that has a floor then holds, with 95 % confidence, for patients not yet seen (`arena.scoring.thresholds`).
+    """
+
+    kind: Floor = Floor.SENSITIVITY
+    floor: float = Field(ge=0.5, lt=1)
 
 
 class Subgroups(Strict):

@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
-from arena.challenge.clinical import CalibrationTest, NormDeclaration, Prevalence, ReadersTable, Subgroups
+from arena.challenge.clinical import (
+    CalibratedThreshold,
+    CalibrationTest,
+    NormDeclaration,
+    Prevalence,
+    ReadersTable,
+    Subgroups,
+)
 from arena.challenge.containers import Layout, Mode, OutputDeclaration, Sockets
 from arena.challenge.strict import FindingCode, Strict, disagreement
 from arena.ranking.adjustment import Adjustment
@@ -196,6 +203,7 @@ class Declaration(Strict):
     )
     norm: NormDeclaration | None = None
     calibration_test: CalibrationTest | None = None
+    calibrated_threshold: CalibratedThreshold | None = None
     readers: ReadersTable | None = Field(default=None, description="In challenge.yaml: the name of a CSV beside it.")
     headers: tuple[str, ...] = Field(
         default=(), description="DICOM keywords shown to containers beside the published list."

@@ -13,9 +13,18 @@ from sqlmodel import Session
 from arena.blobs import BlobStore
 from arena.challenge.schema import Declaration
 from arena.evaluation.attributes import CaseAttributes, case_attributes
-from arena.store import case_sets
+from arena.store import case_sets, queue
 from arena.store.attempts import Attempts, attempts_of
 from arena.store.tables import CaseSet, ChallengeVersion, Evaluation, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class SplitJob:
+    """A calibration split: the set of the phase before, its references, and the same submission's answers there."""
+
+    case_set_digest: str
+    references_sha256: str
+    predictions_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class ScoreJob:
     predictions_sha256: str
     attributes: CaseAttributes
     attempts: Attempts
+    split: SplitJob | None = None
 
 
 def score_job(
@@ -46,6 +56,7 @@ def score_job(
     *,
     version: ChallengeVersion,
     references_sha256: str | None = None,
+    split_references_sha256: str | None = None,
 ) -> ScoreJob:
     """Gather what judges an evaluation by a version of the rules.
 
@@ -56,6 +67,7 @@ def score_job(
         evaluation: One whose record is written.
         version: The rules.
         references_sha256: The references, by default the newest of the case set.
+        split_references_sha256: Those of the calibration split, by default the newest of its set.
 
     Raises:
         ValueError: The evaluation has no record.
@@ -64,7 +76,7 @@ def score_job(
         msg = f"evaluation {evaluation.code} has no record"
         raise ValueError(msg)
     case_set = session.get_one(CaseSet, evaluation.case_set_digest)
-    subgroups = Declaration.model_validate(version.declaration).subgroups
+    declaration = Declaration.model_validate(version.declaration)
     return ScoreJob(
         evaluation=evaluation.code,
         challenge=session.get_one(Submission, evaluation.submission_code).challenge_slug,
@@ -78,6 +90,24 @@ def score_job(
         results_root=results.root,
         cases_sha256=evaluation.cases_sha256,
         predictions_sha256=evaluation.predictions_sha256,
-        attributes=case_attributes(case_sets.cases_of_set(session, case_set.digest), subgroups),
+        attributes=case_attributes(case_sets.cases_of_set(session, case_set.digest), declaration.subgroups),
         attempts=attempts_of(session, evaluation),
+        split=_split(session, evaluation, declaration, split_references_sha256),
+    )
+
+
+def _split(
+    session: Session, evaluation: Evaluation, declaration: Declaration, references_sha256: str | None
+) -> SplitJob | None:
+    """Return the calibration split, where one is declared and the phase follows one in which the submission ran."""
+    phase = declaration.phase(evaluation.phase)
+    if declaration.calibrated_threshold is None or phase is None or phase.follows is None:
+        return None
+    before = queue.recorded(session, evaluation.submission_code, phase.follows)
+    if before is None or before.predictions_sha256 is None:
+        return None
+    return SplitJob(
+        case_set_digest=before.case_set_digest,
+        references_sha256=references_sha256 or session.get_one(CaseSet, before.case_set_digest).references_digest,
+        predictions_sha256=before.predictions_sha256,
     )

@@ -17,7 +17,7 @@ from arena.blobs import BlobStore
 from arena.challenge.schema import Declaration
 from arena.errors import BlobCorrupt, ReferencesUnavailable, ScoringRefused
 from arena.evaluation.answers import LEVELS
-from arena.evaluation.jobs import ScoreJob
+from arena.evaluation.jobs import ScoreJob, SplitJob
 from arena.evaluation.metrics import measure_all
 from arena.evaluation.outputs import DeclaredOutput
 from arena.evaluation.record import JudgedCase, Record, ShardLines, read_shard, read_table, timed_out, write_record
@@ -79,9 +79,15 @@ def score_evaluation(job: ScoreJob) -> bytes:
         outcomes,
         tuple(cases["latency_seconds"].to_pylist()),
     )
+    split = None if job.split is None else _split_inputs(job, job.split, declaration)
     job = replace(job, attributes=job.attributes.in_order(references.cases))
     own = measure_all(declaration.metrics, inputs, resample_seed(job.case_set_digest, job.judging_digest))
-    return scorecard(job, declaration, inputs, own).model_dump_json(indent=1).encode()
+    return scorecard(job, declaration, inputs, own, split).model_dump_json(indent=1).encode()
+
+
+def _split_inputs(job: ScoreJob, split: SplitJob, declaration: Declaration) -> ScoringInputs:
+    references = load_references(job.references_root, split.references_sha256, declaration)
+    return scoring_inputs(declaration, references, read_table(BlobStore(job.results_root), split.predictions_sha256))
 
 
 def load_references(root: str, sha256: str, declaration: Declaration) -> References:

@@ -32,6 +32,7 @@ from arena.scoring.prevalence import DeclaredPrevalence
 from arena.scoring.resampling import resample_seed
 from arena.scoring.subgroups import subgroup_scores, suppress
 from arena.scoring.suppression import ColumnCells
+from arena.scoring.thresholds import ThresholdChoice, set_threshold
 from arena.scoring.verdict import ServiceTest, equivocal_labels, finding_test, join_equivocal, service_test
 from arena.store import clinical, documents, numbers
 
@@ -41,14 +42,27 @@ SET_NOT_FRESH = "set_not_fresh"
 
 
 def scorecard(
-    job: ScoreJob, declaration: Declaration, inputs: ScoringInputs, own: tuple[documents.OwnMetric, ...]
+    job: ScoreJob,
+    declaration: Declaration,
+    inputs: ScoringInputs,
+    own: tuple[documents.OwnMetric, ...],
+    split: ScoringInputs | None = None,
 ) -> documents.ScorecardDocument:
-    """Return the scorecard of one evaluation; equal arguments give equal documents."""
+    """Return the scorecard of one evaluation; equal arguments give equal documents.
+
+    Args:
+        job: What the document follows from; its attributes are in the order of the references.
+        declaration: The rules.
+        inputs: Answers beside references.
+        own: The organiser's metrics.
+        split: The same submission's answers beside the references of its calibration split.
+    """
     seed = resample_seed(job.case_set_digest, job.judging_digest)
     scores, parts = compute_scores(inputs), split_findings(inputs)
+    chosen = _thresholds(declaration, split)
     details = [
-        finding_details(part, inputs.missing, detail_rules(declaration, finding, seed))
-        for part, finding in zip(parts, declaration.findings, strict=True)
+        finding_details(part, inputs.missing, _detail_rules(declaration, finding, seed, choice))
+        for part, finding, choice in zip(parts, declaration.findings, chosen, strict=True)
     ]
     return documents.ScorecardDocument(
         schema_version=SCHEMA_VERSION,
@@ -70,10 +84,19 @@ def scorecard(
         macro_worst=estimate_document(scores.macro_worst),
         macro_half=estimate_document(scores.macro_half),
         macro_exclude_case=estimate_document(scores.macro_exclude_case),
-        findings=tuple(_finding(found, detail) for found, detail in zip(scores.findings, details, strict=True)),
+        findings=tuple(
+            _finding(found, detail, choice)
+            for found, detail, choice in zip(scores.findings, details, chosen, strict=True)
+        ),
         any_pathology=numbers.AnyPathology.model_validate(any_pathology(inputs)),
         norm=_norm(declaration, inputs),
         calibration_test=_calibration_test(job, declaration, inputs, scores),
+        calibration_split=None
+        if job.split is None
+        else documents.CalibrationSplit(
+            case_set_digest=job.split.case_set_digest, predictions_sha256=job.split.predictions_sha256
+        ),
+        calibration_references_digest=None if job.split is None else job.split.references_sha256,
         subgroups=_subgroups(job, inputs),
         latency=documents.Latency.model_validate(scores.latency),
         outcomes={outcome: count for outcome, count in scores.outcomes.items() if count},
@@ -92,11 +115,24 @@ def estimate_document(estimate: Estimate) -> documents.Estimate:
     return documents.Estimate.model_validate(estimate)
 
 
-def detail_rules(declaration: Declaration, finding: Finding, seed: int) -> DetailRules:
-    """Return what a challenge declares about a finding's further numbers."""
+def _thresholds(declaration: Declaration, split: ScoringInputs | None) -> list[ThresholdChoice | None]:
+    """Set each finding's threshold on the calibration split; no two sets of a challenge share a patient."""
+    rule = declaration.calibrated_threshold
+    if rule is None or split is None:
+        return [None] * len(declaration.findings)
+    return [
+        set_threshold(
+            part.levels.astype(np.int32), part.cases.positive, part.cases.patients, floor=rule.floor, kind=rule.kind
+        )
+        for part in split_findings(split)
+    ]
+
+
+def _detail_rules(declaration: Declaration, finding: Finding, seed: int, choice: ThresholdChoice | None) -> DetailRules:
     prevalence = finding.prevalence
     return DetailRules(
         seed=seed,
+        calibration_threshold=None if choice is None else choice.level,
         prevalence=None
         if prevalence is None
         else DeclaredPrevalence(Fraction(repr(prevalence.value)), prevalence.source),
@@ -104,7 +140,7 @@ def detail_rules(declaration: Declaration, finding: Finding, seed: int) -> Detai
     )
 
 
-def _finding(scores: FindingScores, details: FindingDetails) -> documents.FindingScores:
+def _finding(scores: FindingScores, details: FindingDetails, choice: ThresholdChoice | None) -> documents.FindingScores:
     curve = scores.curve
     return documents.FindingScores(
         finding=scores.finding,
@@ -133,6 +169,7 @@ def _finding(scores: FindingScores, details: FindingDetails) -> documents.Findin
         n_missing=scores.n_missing,
         patients_positive=scores.patients_positive,
         patients_negative=scores.patients_negative,
+        calibrated_threshold=None if choice is None else numbers.ThresholdChoice.model_validate(choice),
         numbers=None if details.numbers is None else numbers.FindingNumbers.model_validate(details.numbers),
         numbers_reason=None if details.reason is None else details.reason.value,
     )

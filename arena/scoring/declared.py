@@ -20,6 +20,13 @@ class AttemptSets(StrEnum):
     SAME = "same"
 
 
+class Floor(StrEnum):
+    """Which share has to reach a floor on a calibration split."""
+
+    SENSITIVITY = "sensitivity"
+    SPECIFICITY = "specificity"
+
+
 class Equivocal(StrEnum):
     """What an unknown reference counts as; BOTH: judged as either, and decided only where both agree."""
 

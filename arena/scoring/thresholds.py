@@ -10,24 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arena.scoring.binomial import CONFIDENCE, chance_of_at_most, units_for_zero
+from arena.scoring.declared import Floor
 from arena.scoring.estimates import Reason
 from arena.scoring.levels import MISSING_LEVEL, TOP_LEVEL
 
 _UNANSWERED: Final = TOP_LEVEL + 1
-
-
-class Floor(StrEnum):
-    """Which share has to reach the floor."""
-
-    SENSITIVITY = "sensitivity"
-    SPECIFICITY = "specificity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ from runners.values import Outcome
 
 __all__ = [
     "SCHEMAS",
+    "CalibrationSplit",
     "Disclosure",
     "Document",
     "Entry",
@@ -64,6 +65,13 @@ class Producer(Document):
     architecture: str = Field(description="Of the processor, such as x86_64.")
 
 
+class CalibrationSplit(Document):
+    """On what thresholds were set: the set of the phase that this one follows, and the entry's answers there."""
+
+    case_set_digest: str
+    predictions_sha256: str
+
+
 class PublicScorecard(Document):
     """All scores of one evaluation, as it is public once the phase has closed."""
 
@@ -91,6 +99,9 @@ class PublicScorecard(Document):
     any_pathology: AnyPathology | None = None
     norm: Norm | None = Field(default=None, description="Null unless the challenge declares limits of sorting.")
     calibration_test: CalibrationTest | None = Field(default=None, description="Null unless one is declared.")
+    calibration_split: CalibrationSplit | None = Field(
+        default=None, description="Null unless a threshold is declared to be set on the set of the phase before."
+    )
     subgroups: tuple[SubgroupTable, ...] = Field(default=(), description="Exploratory; they move no rank.")
     latency: Latency
     outcomes: dict[Outcome, int]
@@ -99,9 +110,10 @@ class PublicScorecard(Document):
 
 
 class ScorecardDocument(PublicScorecard):
-    """All scores of one evaluation as they are stored: with the references' digest, which is public nowhere."""
+    """All scores of one evaluation as they are stored: with the digests of references, public nowhere."""
 
     references_digest: str
+    calibration_references_digest: str | None = None
 
     def public(self) -> PublicScorecard:
         """Return what may be public of it when the phase has closed."""

@@ -68,6 +68,19 @@ def unplanned(session: Session) -> list[Evaluation]:
     )
 
 
+def recorded(session: Session, submission_code: str, phase: str) -> Evaluation | None:
+    """Return a submission's evaluation in a phase if its answers are recorded."""
+    return session.exec(
+        select(Evaluation)
+        .where(
+            Evaluation.submission_code == submission_code,
+            Evaluation.phase == phase,
+            col(Evaluation.predictions_sha256).is_not(None),
+        )
+        .order_by(col(Evaluation.queued_at).desc(), col(Evaluation.code).desc())
+    ).first()
+
+
 def case_names(session: Session, case_set_digest: str) -> list[str]:
     """Return the opaque names of a set's cases in order."""
     return list(session.exec(select(Case.name).where(Case.case_set_digest == case_set_digest).order_by(col(Case.name))))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from itertools import combinations
 
 import numpy as np
 import pytest
-import yaml
 
-from arena.challenge.schema import Declaration
+from arena.challenge.bundle import read_bundle
 from tests.phantom import CHALLENGE, HIDDEN
 
 from phantom.plan import CASE_SETS, CaseSet, Distractor, Finding, StudyPlan, plan_studies  # isort: skip
+from phantom.readers import READERS, readers_table  # isort: skip
 
 
 def planned(name: str) -> list[StudyPlan]:
@@ -31,7 +33,7 @@ def test_every_set_has_its_own_seed() -> None:
 @pytest.mark.parametrize("name", HIDDEN)
 @pytest.mark.parametrize("finding", list(Finding))
 def test_hidden_sets_have_enough_patients_with_and_without_each_finding(name: str, finding: Finding) -> None:
-    declared = Declaration.model_validate(yaml.safe_load((CHALLENGE / "challenge.yaml").read_text(encoding="utf-8")))
+    declared = read_bundle(CHALLENGE).declaration
     shown = {plan.patient for plan in planned(name) if finding in plan.conspicuity}
     everybody = {plan.patient for plan in planned(name)}
     assert len(shown) >= declared.min_per_class
@@ -110,3 +112,14 @@ def test_headers_and_order_are_independent_of_labels_in_a_large_plan() -> None:
 def test_a_set_needs_at_least_one_study() -> None:
     with pytest.raises(ValueError, match="at least one study"):
         plan_studies(CASE_SETS["sample"], 0)
+
+
+def test_the_simulated_readers_are_what_the_recipe_makes_and_say_so() -> None:
+    table = readers_table()
+    assert (CHALLENGE / "readers.csv").read_text(encoding="utf-8") == table
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert len(rows) == len(READERS) * len(Finding)
+    assert all(row["label"].startswith("Simulated") and "nobody" in row["source"] for row in rows)
+    for finding in Finding:
+        hits = [int(row["true_positive"]) for row in rows if row["finding"] == finding.value]
+        assert hits == sorted(hits), "readers are listed from the most reserved on"

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import beta
 
+from arena.scoring.declared import Floor
 from arena.scoring.estimates import Reason
 from arena.scoring.thresholds import (
-    Floor,
     set_threshold,
     shared_patients,
     tolerance_confidence,
