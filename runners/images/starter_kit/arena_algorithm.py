@@ -1,11 +1,11 @@
-"""The container's side of Arena's contract, version 1, mode `serve`. Copy this file into your image.
+"""The container's side of Arena's contract, version 1. Copy this file into your image.
 
     from arena_algorithm import serve
 
     def predict(folder):                     # pathlib.Path, one study: one folder per series, DICOM files in them
         return {"pneumonia": 0.931}          # every finding that the challenge names, each in [0, 1]
 
-    serve(predict)
+    serve(predict)                           # or batch(predict), or case(predict): as you submit it, by --mode
 
 Python 3.9 or newer, standard library only. `README.md` beside this file explains the rest.
 """
@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 ABSTAIN_REASONS = ("wrong_modality", "wrong_body_part", "unreadable", "wrong_number_of_images")
+
+INPUT, OUTPUT = pathlib.Path("/input"), pathlib.Path("/output")
 
 Predict = Callable[[pathlib.Path], Mapping[str, float]]
 
@@ -61,6 +63,52 @@ def serve(predict: Predict, load: Callable[[], object] | None = None) -> None:
     for line in requests:
         request = json.loads(line)
         _send(answers, _answer(predict, request["case"], pathlib.Path(request["path"])))
+
+
+def batch(predict: Predict, load: Callable[[], object] | None = None) -> None:
+    """Answer every case of /input into /output/predictions.jsonl, for mode `batch`.
+
+    Each line is written as soon as it is known: what stands in the file counts, however the program ends.
+
+    Args:
+        predict: As for `serve`. A model that is faster on many cases at once uses `cases` and `write_line` instead.
+        load: Called once before the first case.
+    """
+    if load is not None:
+        load()
+    for folder in cases():
+        write_line(_answer(predict, folder.name, folder))
+
+
+def case(predict: Predict, load: Callable[[], object] | None = None) -> None:
+    """Answer the one case of /input into /output/prediction.json, for mode `case`.
+
+    Args:
+        predict: As for `serve`.
+        load: Called before it.
+
+    Raises:
+        ValueError: /input does not hold one case.
+    """
+    folders = cases()
+    if len(folders) != 1:
+        msg = f"/input holds {len(folders)} cases; in mode `case` it is one"
+        raise ValueError(msg)
+    if load is not None:
+        load()
+    answer = _answer(predict, folders[0].name, folders[0])
+    (OUTPUT / "prediction.json").write_text(json.dumps(answer), encoding="utf-8")
+
+
+def cases() -> list[pathlib.Path]:
+    """Return the folders of the cases that are there, in order of their names."""
+    return sorted(path for path in INPUT.iterdir() if path.is_dir())
+
+
+def write_line(answer: Mapping[str, object]) -> None:
+    """Add one answer to /output/predictions.jsonl: `{"case": "c0001", "findings": {"pneumonia": 0.931}}`."""
+    with (OUTPUT / "predictions.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(answer) + "\n")
 
 
 def _answer(predict: Predict, case: str, folder: pathlib.Path) -> dict[str, object]:
