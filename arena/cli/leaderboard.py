@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,30 +13,13 @@ from arena.challenge.phases import PhaseState, phase_status
 from arena.challenge.schema import Declaration
 from arena.cli.output import print_table, shown_time
 from arena.errors import NotFound
+from arena.presentation.records import leaderboard_record
+from arena.presentation.tables import leaderboard_csv
 from arena.settings import ReaderSettings
 from arena.store import reading
 from arena.store.documents import Disclosure, Entry, Estimate, LeaderboardDocument
 from arena.store.session import Store
 from runners.values import Outcome
-
-_CSV_COLUMNS = [
-    "rank",
-    "rank_low",
-    "rank_high",
-    "vendor",
-    "algorithm",
-    "submission",
-    "macro_auc",
-    "macro_auc_low",
-    "macro_auc_high",
-    "n",
-    "latency_median_seconds",
-    "latency_p95_seconds",
-    *(f"cases_{outcome.value}" for outcome in Outcome),
-    "image_id",
-    "submitted_at",
-    "evaluated_at",
-]
 
 
 def leaderboard(
@@ -48,7 +29,7 @@ def leaderboard(
         str | None, typer.Option("--phase", help="By default the open phase, else the last one with a leaderboard.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the published document.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print one line an entry.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print one line an entry, rounded as on the board.")] = False,
 ) -> None:
     """Show a phase's newest published leaderboard. It holds what the public may know now, and nothing more.
 
@@ -72,7 +53,7 @@ def leaderboard(
     elif as_json:
         typer.echo(document.model_dump_json(indent=2))
     elif as_csv:
-        typer.echo(to_csv(document), nl=False)
+        typer.echo(leaderboard_csv(leaderboard_record(document)), nl=False)
     else:
         print_leaderboard(document)
 
@@ -98,25 +79,6 @@ def print_leaderboard(document: LeaderboardDocument) -> None:
         f"({document.case_set_digest[:12]}); revision {document.revision} of {shown_time(document.as_of)}."
     )
     typer.echo("Entries that share a rank do not differ significantly; a range says which ranks are possible.")
-
-
-def to_csv(document: LeaderboardDocument) -> str:
-    """Return one line an entry; what has no value is empty."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
-    for entry in document.entries:
-        writer.writerow(
-            [
-                *(entry.rank, entry.rank_low, entry.rank_high),
-                *(entry.vendor, entry.algorithm, entry.submission),
-                *(entry.macro.value, entry.macro.low, entry.macro.high, entry.macro.n),
-                *(entry.latency.median_seconds, entry.latency.p95_seconds),
-                *(entry.outcomes.get(outcome, 0) for outcome in Outcome),
-                *(entry.image_id, entry.submitted_at.isoformat(), entry.evaluated_at.isoformat()),
-            ]
-        )
-    return buffer.getvalue()
 
 
 def _default_phase(store: Store, declaration: Declaration) -> str:
@@ -148,7 +110,7 @@ def _say_empty(declaration: Declaration, phase: str, *, as_json: bool, as_csv: b
     if as_json:
         typer.echo("null")
     elif as_csv:
-        typer.echo(",".join(_CSV_COLUMNS))
+        typer.echo(leaderboard_csv(None), nl=False)
     else:
         typer.echo(f'Phase "{phase}" of "{declaration.slug}" has no leaderboard yet; it is {status.state}.')
 

@@ -23,9 +23,10 @@ def guard_cell(value: object) -> object:
     return f"'{value}" if value.lstrip(" \N{NO-BREAK SPACE}").startswith(_FORMULA_STARTS) else value
 
 
-def leaderboard_csv(record: LeaderboardRecord) -> str:
-    """Return one line for each entry; per-finding columns follow where they are public."""
-    findings = [finding.finding for finding in record.entries[0].findings] if record.entries else []
+def leaderboard_csv(record: LeaderboardRecord | None) -> str:
+    """Return one line for each entry; per-finding columns follow where they are public. None gives the header alone."""
+    entries = () if record is None else record.entries
+    findings = [finding.finding for finding in entries[0].findings] if entries else []
     header = [
         "rank", "rank_low", "rank_high", "entry", "vendor", "algorithm",
         "macro_auc", "macro_auc_low", "macro_auc_high", "n_cases",
@@ -42,7 +43,7 @@ def leaderboard_csv(record: LeaderboardRecord) -> str:
             entry.image_id, entry.submitted_at.isoformat(), entry.evaluated_at.isoformat(),
             *(limit for finding in entry.findings for limit in _limits(finding.auc)),
         ]
-        for entry in record.entries
+        for entry in entries
     )  # fmt: skip
     return _write(header, rows)
 

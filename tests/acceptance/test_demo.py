@@ -22,7 +22,7 @@ from tests.images import BASE_IMAGE
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
-VOLATILE = ("submission", "image_id")
+VOLATILE = ("entry", "image_id")
 """Columns of an export that are ids; besides these, `*_at` and `*_seconds` differ between two runs (docs/organisers.md)."""
 
 

@@ -279,8 +279,8 @@ def test_a_leaderboard_is_shown_as_table_document_and_csv(arena: Run, folder: Pa
         assert words in out
     assert LeaderboardDocument.model_validate_json(arena("leaderboard", "chest", "--json")[1]) == published
     first, second = csv.DictReader(io.StringIO(arena("leaderboard", "chest", "--csv")[1]))
-    assert (first["rank"], first["macro_auc"], first["n"], first["cases_timed_out"]) == ("1", "0.87", "100", "3")
-    assert (second["rank"], second["macro_auc"], second["latency_median_seconds"]) == ("", "", "")
+    assert (first["rank"], first["macro_auc"], first["n_cases"], first["timed_out_percent"]) == ("1", "0.87", "100", "3")
+    assert (second["rank"], second["macro_auc"], second["median_seconds"]) == ("", "", "")
 
 
 def test_a_phase_without_a_leaderboard_says_so(arena: Run, folder: Path) -> None:
