@@ -68,8 +68,9 @@ def _print(code: str, told: Told) -> None:
     if told.endings is None:
         typer.echo(f"{title}: nothing is told yet.")
         return
+    typer.echo(title)
     rows = [[name, str(count)] for name, count in told.endings.items()]
-    print_table(title, ["cases ended in", "number"], rows, right=frozenset({"number"}))
+    print_table("How its cases ended", ["ending", "number"], rows, right=frozenset({"number"}))
     for name, counts in (told.files or {}).items():
         typer.echo(f"File {name}: " + ", ".join(f"{count} {word}" for word, count in counts.items()) + ".")
     if told.bits:
