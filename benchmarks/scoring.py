@@ -122,9 +122,7 @@ def part_a() -> None:
     preparing = fastest(lambda: prepare_references(contest.labels.T, contest.patients), 5)
     short = fastest(lambda: [np.sort(level) for level in contest.levels.astype(np.uint16)], 5)
     double = fastest(lambda: [np.sort(score) for score in floats], 5)
-    print(
-        f"(a) AUC of 100,000 cases × {FINDINGS} findings; milliseconds, and how many times Arena's on {threads} threads"
-    )
+    print(f"(a) AUC of 100,000 cases × {FINDINGS} findings; milliseconds, and how many times Arena's on 1 thread")
     print(HEADING)
     for name, took in [
         ("scikit-learn's roc_auc_score, no interval, 1 thread", theirs),
@@ -135,7 +133,7 @@ def part_a() -> None:
         ("np.sort of the same levels, 16 bits, 1 thread", short),
         ("np.sort of the same as floats, 64 bits, 1 thread", double),
     ]:
-        print(took.line(name, several, 1e3))
+        print(took.line(name, single, 1e3))
     print(f"  largest difference of an AUC {difference:.1e}")
 
 

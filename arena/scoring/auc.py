@@ -41,8 +41,9 @@ def class_cells(codes: NDArray[np.int64], positive: NDArray[np.bool_]) -> NDArra
 
 def count_cells(cells: NDArray[np.int64], size: int) -> ClassCounts:
     """Count the cases of each cell; `size` is the number of codes."""
+    # Two views of one table: copies of them would cost more than every pass over them saves.
     table = np.bincount(cells, minlength=2 * size).reshape(size, 2)
-    return ClassCounts(positive=np.ascontiguousarray(table[:, 1]), negative=np.ascontiguousarray(table[:, 0]))
+    return ClassCounts(positive=table[:, 1], negative=table[:, 0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +53,27 @@ class Placements:
     Attributes:
         of_positive: 2 · (negatives below) + (negatives at) the code: 2n times a positive's placement value.
         of_negative: 2 · (positives above) + (positives at) the code: 2m times a negative's placement value.
+        positives: All positives, m.
+        negatives: All negatives, n.
     """
 
     of_positive: NDArray[np.int64]
     of_negative: NDArray[np.int64]
+    positives: int
+    negatives: int
 
 
 def placements(counts: ClassCounts) -> Placements:
     """Return the doubled placement values (DeLong, DeLong and Clarke-Pearson 1988, doi:10.2307/2531595)."""
     upto_negative = np.cumsum(counts.negative)
     upto_positive = np.cumsum(counts.positive)
-    return Placements(
-        of_positive=2 * upto_negative - counts.negative,
-        of_negative=2 * (upto_positive[-1] - upto_positive) + counts.positive,
-    )
+    positives, negatives = int(upto_positive[-1]), int(upto_negative[-1])
+    upto_negative *= 2
+    upto_negative -= counts.negative
+    upto_positive *= -2
+    upto_positive += counts.positive
+    upto_positive += 2 * positives
+    return Placements(upto_negative, upto_positive, positives, negatives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +96,8 @@ def auc_from_counts(counts: ClassCounts, doubled: Placements | None = None) -> A
     `doubled` are the placements where the caller has them already. Exact while 2mn < 2⁶³, that is for any case set
     below four thousand million cases.
     """
-    positives, negatives = counts.positives, counts.negatives
-    if positives == 0 or negatives == 0:
+    doubled = placements(counts) if doubled is None else doubled
+    if doubled.positives == 0 or doubled.negatives == 0:
         return None
-    of_positive = (placements(counts) if doubled is None else doubled).of_positive
-    two_u = int((counts.positive * of_positive).sum())
-    return Auc(two_u, positives, negatives)
+    two_u = int((counts.positive * doubled.of_positive).sum())
+    return Auc(two_u, doubled.positives, doubled.negatives)

@@ -265,8 +265,9 @@ def _finding_auc(column: Column, macro: _Macro) -> Estimate:
 
 
 def _auc_estimate(column: Column, scored: ColumnAuc | None, influence: NDArray[np.float64] | None) -> Estimate:
-    n, positives = column.cases.n, column.counts.positives
+    n = column.cases.n
     if scored is None:
+        positives = column.counts.positives
         reason = Reason.NO_POSITIVE if positives == 0 else Reason.NO_NEGATIVE
         return absent(reason, n=n, n_positive=positives, method=Method.AUC_LOGIT_T)
     return auc_estimate(
@@ -275,7 +276,7 @@ def _auc_estimate(column: Column, scored: ColumnAuc | None, influence: NDArray[n
         patients_positive=column.cases.patients_positive,
         patients_negative=column.cases.patients_negative,
         n=n,
-        n_positive=positives,
+        n_positive=scored.auc.positives,
     )
 
 

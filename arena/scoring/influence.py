@@ -172,8 +172,10 @@ def column_variance(column: Column, table: NDArray[np.float64], influence: NDArr
     `influence` is φ where the caller has it already.
     """
     if column.cases.independent:
-        counts = np.stack([column.counts.negative, column.counts.positive], axis=1).reshape(-1)
-        return float(np.sum(counts * np.square(table)))
+        squares = np.square(table).reshape(-1, 2)
+        squares[:, 0] *= column.counts.negative
+        squares[:, 1] *= column.counts.positive
+        return float(np.sum(squares.reshape(-1)))
     return sum_of_squares(patient_influence(column, table) if influence is None else influence)
 
 

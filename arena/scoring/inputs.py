@@ -178,7 +178,7 @@ class FindingCases:
 
     def column(self, policy: MissingPolicy) -> Column | None:
         """Return the scored cases under a policy; None where the entry fails as a whole."""
-        if self.n_missing == 0:
+        if self.levels.min(initial=0) > MISSING_LEVEL:  # sooner known than how many are missing
             return make_level_column(self.levels, self.cases)
         coded = apply_policy(policy, self.levels, self.cases.positive)
         if coded is None:
