@@ -133,6 +133,8 @@ def _estimate(estimate: Estimate, disclosure: Disclosure) -> str:
 
 
 def _latency(entry: Entry) -> str:
+    if entry.latency.median_seconds is None:
+        return "not timed"
     return f"{_seconds(entry.latency.median_seconds)} / {_seconds(entry.latency.p95_seconds)}"
 
 

@@ -106,7 +106,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "answers.share": ("{percent} % {outcome}", "{percent} % {outcome}"),
     "latency.median": ("median {median}", "медиана {median}"),
     "latency.p95": ("95 % within {p95}", "95 % за {p95}"),
-    "latency.none": ("no answer to time", "нет ответов"),
+    "latency.none": ("not timed", "время не измеряется"),
     "missing.worst": ("failures count as worst", "сбой считается худшим ответом"),
     "missing.half": ("failures count as probability one half", "сбой считается вероятностью 1/2"),
     "missing.exclude_case": ("failures are left out", "сбои исключаются"),
