@@ -6,7 +6,7 @@ import json
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.evaluation.answers import Abstention, AbstentionReason, Defect, Predictions, parse_answer
@@ -94,6 +94,7 @@ def test_an_abstention_gives_a_reason_out_of_the_closed_list() -> None:
 
 
 @given(st.binary(max_size=400))
+@settings(max_examples=2000, deadline=None)
 def test_no_bytes_raise(line: bytes) -> None:
     assert isinstance(parse_answer(line, "c0001", FINDINGS), Predictions | Abstention | Defect)
 
@@ -105,6 +106,21 @@ def test_no_bytes_raise(line: bytes) -> None:
 )
 def test_no_json_value_raises(value: object) -> None:
     assert isinstance(parse_answer(json.dumps(value).encode(), "c0001", FINDINGS), Predictions | Abstention | Defect)
+
+
+@given(st.data())
+@settings(max_examples=2000, deadline=None)
+def test_no_damage_to_an_answer_raises(data: st.DataObject) -> None:
+    content = bytearray(
+        data.draw(st.sampled_from([answer(), b'{"case":"c0001","abstain":true,"reason":"unreadable"}']))
+    )
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(content)))
+        content[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.sampled_from([b"", b"[", b"e9", b"\\", b'"', b"\xff", b":"])
+        )
+    found = parse_answer(bytes(content), "c0001", FINDINGS)
+    assert isinstance(found, Predictions | Abstention | Defect)
 
 
 @given(st.decimals(min_value=0, max_value=1, places=9))
