@@ -131,7 +131,7 @@ class FakeImage:
         with tarfile.open(path, "w") as archive:
             add_member(archive, config_name, self.config())
             for name, content in zip(names, self.layers, strict=True):
-                add_member(archive, name, gzip.compress(content) if self.gzip_layers else content)
+                add_member(archive, name, gzip.compress(content, mtime=0) if self.gzip_layers else content)
             for member, content in self.extra:
                 archive.addfile(member, io.BytesIO(content))
             add_member(archive, "manifest.json", json.dumps(manifest).encode())

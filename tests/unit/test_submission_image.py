@@ -142,7 +142,7 @@ def test_ten_thousand_headers_before_a_member_are_refused(tmp_path: Path) -> Non
     [
         (b"", "not a whole tar"),
         (b"not a tar" * 1000, "not a whole tar"),
-        (gzip.compress(b"a tar, says its vendor"), "compressed"),
+        (gzip.compress(b"a tar, says its vendor", mtime=0), "compressed"),
         (bytes(10_240), "no manifest"),
     ],
 )
