@@ -211,7 +211,7 @@ def test_no_receipt_output_or_record_holds_a_reference(sealed: Evaluated) -> Non
     with sealed.store.read() as session:
         scorecard = session.exec(select(Scorecard)).one().document_sha256
     files = [path for path in (sealed.home / "results").rglob("*") if path.is_file()]
-    assert len(files) == 2 + 2 + 2 + 1, "receipts, outputs, cases and predictions, scorecard"
+    assert len(files) == 2 + 2 + 2 + 1 + 1, "receipts, outputs, cases and predictions, sandbox manifests, scorecard"
     for path in files:
         # A scorecard says against which references it was made, and is never public; the rest does not.
         allowed = {"references_digest"} if path.name == scorecard else set()
