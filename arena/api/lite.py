@@ -16,6 +16,7 @@ from arena.presentation.details import entry_view, local, queue_view, rules_view
 from arena.presentation.html import page_html
 from arena.presentation.language import Language
 from arena.presentation.reader import ChallengeFacts, Reader, default_phase
+from arena.presentation.sections import board_sections, card_sections, finest_phase
 from arena.presentation.views import leaderboard_view, link
 from arena.presentation.wording import Words
 
@@ -124,8 +125,16 @@ def _leaderboard(reader: Reader, parameters: dict[str, str], words: Words) -> st
     ]
     others = [c for c in reader.challenges() if c.slug != challenge.slug]
     footer += [(local(c.declaration.title, words), link("/lite", words, challenge=c.slug)) for c in others]
-    title = f"{view.challenge}: {view.phase}"
-    return _page("leaderboard", words, parameters, view=view, choices=choices, footer=footer, title=title)
+    return _page(
+        "leaderboard",
+        words,
+        parameters,
+        view=view,
+        choices=choices,
+        footer=footer,
+        title=f"{view.challenge}: {view.phase}",
+        sections=board_sections(facts, words, ENTRY_PATH),
+    )
 
 
 def _algorithm(reader: Reader, parameters: dict[str, str], words: Words) -> str:
@@ -134,7 +143,10 @@ def _algorithm(reader: Reader, parameters: dict[str, str], words: Words) -> str:
     facts = reader.entry(parameters["entry"])
     view = entry_view(facts, words, board_path="/lite", entry_path=ENTRY_PATH)
     footer = [(words("footer.full"), link("/algorithm", words, entry=view.entry))]
-    return _page("algorithm", words, parameters, view=view, footer=footer, title=f"{view.algorithm}, {view.by}")
+    found = finest_phase(reader, facts, parameters.get("phase"))
+    sections = () if found is None else card_sections(*found, view.entry, words)
+    title = f"{view.algorithm}, {view.by}"
+    return _page("algorithm", words, parameters, view=view, footer=footer, title=title, sections=sections)
 
 
 def _queue(reader: Reader, parameters: dict[str, str], words: Words) -> str:
@@ -163,7 +175,13 @@ def _page(page: str, words: Words, parameters: dict[str, str], **context: object
     kept = {key: value for key, value in parameters.items() if key != "lang"}
     across = {key: value for key, value in kept.items() if key == "challenge"}
     here = ENTRY_PATH if page == "algorithm" else _PATHS.get(page, "/lite")
-    given = {"view": None, "choices": [], "footer": [(words("footer.full"), link("/", words))], "title": words("site")}
+    given = {
+        "view": None,
+        "sections": (),
+        "choices": [],
+        "footer": [(words("footer.full"), link("/", words))],
+        "title": words("site"),
+    }
     return page_html(
         **{**given, "message": "", "next_step": "", **context},
         page=page,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from arena.board import address, context
+from arena.board import address, context, scorecard
 from arena.board.controls import choose_challenge, choose_language
 from arena.errors import NotFound
 from arena.presentation.details import entry_view
-from arena.presentation.html import empty_html, entry_html, links_html, note_html
+from arena.presentation.html import empty_html, entry_foot_html, entry_head_html, links_html, note_html
 from arena.presentation.reader import Reader
+from arena.presentation.sections import finest_phase
 from arena.presentation.views import link
 from arena.presentation.wording import Words
 
@@ -27,12 +28,17 @@ def show(words: Words) -> None:
         body.html(empty_html(words("empty.entry")))
         return
     try:
-        view = entry_view(reader.entry(code), words, board_path="/", entry_path="/algorithm")
+        facts = reader.entry(code)
     except NotFound:
         body.html(note_html(words("unknown", value=code)))
         st.html(empty_html(words("empty.entry")))
         return
-    st.html(entry_html(view, words))
+    view = entry_view(facts, words, board_path="/", entry_path="/algorithm")
+    st.html(entry_head_html(view, words))
+    found = finest_phase(reader, facts, address.asked("phase"))
+    if found is not None:
+        scorecard.show(*found, view.entry, words)
+    st.html(entry_foot_html(view, words))
     api = f"/api/v1/entries/{view.entry}"
     st.html(
         links_html(

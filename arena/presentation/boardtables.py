@@ -113,33 +113,37 @@ def _inferior(told: NonInferiority | None) -> Cell:
 
 
 def _policies(document: LeaderboardDocument, names: Names) -> Table:
-    columns = (
-        ENTRY, Column("policy"), Column("macro", "column.auc"), Column("rank", "column.rank"), Column("rank_low"),
-        Column("rank_high"), Column("place"), Column("tau"),
-    )  # fmt: skip
-    order = {e.submission: k for k, e in enumerate(document.entries)}
-    rows = sorted(
-        (
-            (
-                names.entry(entry.submission), Coded("policy", policy.policy), found(entry.macro), entry.rank,
-                entry.rank_low, entry.rank_high, entry.place, number(policy.tau, 2),
+    """One line for each entry, with the columns of each policy beside each other."""
+    columns = [ENTRY]
+    for policy in document.policies:
+        columns += [Column(f"{key}_{policy.policy}") for key in ("macro", "rank", "rank_low", "rank_high", "place")]
+    rows = []
+    for entry in document.entries:
+        row: list[Cell] = [names.entry(entry.submission)]
+        for policy in document.policies:
+            told = next((e for e in policy.entries if e.submission == entry.submission), None)
+            row += (
+                [None] * 5
+                if told is None
+                else [found(told.macro), told.rank, told.rank_low, told.rank_high, told.place]
             )
-            for policy in document.policies
-            for entry in policy.entries
-        ),
-        key=lambda row: order.get(row[0].code, len(order)),
-    )  # fmt: skip
-    return Table("policies", columns, tuple(rows), "" if rows else "absent.policies")
+        rows.append(tuple(row))
+    if not document.policies:
+        return Table("policies", (ENTRY,), (), "absent.policies")
+    return Table("policies", tuple(columns), tuple(rows), _none(tuple(rows)))
 
 
 def _schemes(document: LeaderboardDocument, names: Names) -> Table:
-    columns = (ENTRY, Column("scheme"), Column("place"), Column("tau"))
+    if not document.schemes:
+        return Table("schemes", (ENTRY,), (), "absent.schemes")
+    places = {scheme.scheme: {e.submission: e.place for e in scheme.entries} for scheme in document.schemes}
     rows = tuple(
-        (names.entry(entry.submission), Coded("scheme", scheme.scheme), entry.place, number(scheme.tau, 2))
-        for scheme in document.schemes
-        for entry in scheme.entries
+        (names.entry(entry.submission), *(places[scheme].get(entry.submission) for scheme in places))
+        for entry in document.entries
+        if any(entry.submission in placed for placed in places.values())
     )
-    return Table("schemes", columns, rows, "" if rows else "absent.schemes")
+    columns = (ENTRY, *(Column(f"place_{scheme}", f"scheme.{scheme}") for scheme in places))
+    return Table("schemes", columns, rows, _none(rows))
 
 
 def _stability(document: LeaderboardDocument, names: Names) -> Table:

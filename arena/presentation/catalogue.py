@@ -147,11 +147,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "rule.ties": (
         (
-            "An entry stands below another only where the paired comparison supports it (Holm-adjusted, α = {alpha}). "
+            "An entry stands below another only where the paired comparison supports it (adjusted by {adjusted}, α = "
+            "{alpha}). "
             "Entries that share a rank are listed by score; the small range is the 95 % set of ranks."
         ),
         (
-            "Участник стоит ниже другого, только если это подтверждает парное сравнение (поправка Холма, α = {alpha}). "
+            "Участник стоит ниже другого, только если это подтверждает парное сравнение (поправка {adjusted}, α = "
+            "{alpha}). "
             "Участники с одним местом идут по убыванию оценки; малый диапазон — 95 % множество мест."
         ),
     ),

@@ -208,7 +208,8 @@ def _standing(phase: PhaseFacts, entry: EntryRecord, words: Words, board_path: s
     scale = shared_scale(finding.auc for finding in entry.findings)
     rank = words("rank.none")
     if entry.rank is not None and record is not None:
-        rank = words("entry.rank", rank=entry.rank, count=len(record.entries))
+        ranked = sum(each.rank is not None for each in record.entries)
+        rank = words("entry.rank", rank=entry.rank, count=ranked)
         span = rank_range(entry, words)
         rank += f" ({words('column.rank_note')} {span})" if span else ""
     answered = entry.macro_auc_answered_cases
@@ -238,7 +239,12 @@ def _standing(phase: PhaseFacts, entry: EntryRecord, words: Words, board_path: s
 
 def _cells(finding: FindingRecord, words: Words) -> tuple[tuple[str, str], ...]:
     estimates = (finding.auc, finding.sensitivity, finding.specificity, finding.ppv, finding.npv, finding.brier)
-    return tuple((words.number(e.value, _DIGITS), words.interval(e, _DIGITS) or words.why(e.reason)) for e in estimates)
+    # A finding without any number says why once, in its first cell.
+    alike = finding.auc.value is None
+    return tuple(
+        (words.number(e.value, _DIGITS), words.interval(e, _DIGITS) or words.why(None if alike and k else e.reason))
+        for k, e in enumerate(estimates)
+    )
 
 
 def _fact_sheet(facts: EntryFacts, words: Words) -> tuple[tuple[str, str], ...]:

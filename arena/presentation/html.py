@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from arena.presentation.details import EntryView, QueueView, RulesView
+from arena.presentation.sections import BannerView, SectionView
 from arena.presentation.sheets import TableView
 from arena.presentation.views import LeaderboardView
 from arena.presentation.wording import Words
@@ -36,9 +37,50 @@ def leaderboard_html(view: LeaderboardView, words: Words) -> str:
     return _macro("table.html.j2", "leaderboard")(view, words)
 
 
-def entry_html(view: EntryView, words: Words) -> str:
-    """Return an algorithm's page."""
-    return _macro("details.html.j2", "entry")(view, words)
+def entry_html(view: EntryView, words: Words, sections: Sequence[SectionView] = ()) -> str:
+    """Return an algorithm's page; `sections` are the parts of its scorecard."""
+    return _macro("details.html.j2", "entry")(view, words, sections)
+
+
+def entry_head_html(view: EntryView, words: Words) -> str:
+    """Return an algorithm's name and where it stands: the answer, before everything else."""
+    return _macro("details.html.j2", "standing")(view, words)
+
+
+def entry_foot_html(view: EntryView, words: Words) -> str:
+    """Return an algorithm's fact sheet, what held it in, and its history."""
+    return _macro("details.html.j2", "sheet")(view, words)
+
+
+def sections_html(sections: Sequence[SectionView], words: Words) -> str:
+    """Return parts of a closed phase's page one after the other, with links to each."""
+    return _macro("sheets.html.j2", "sections")(sections, words)
+
+
+def banner_html(view: BannerView) -> str:
+    """Return a verdict with what it is read with."""
+    return _macro("sheets.html.j2", "banner")(view)
+
+
+def picture_title_html(title: str) -> str:
+    """Return the title of a picture."""
+    return str(Markup('<h2 class="ar-chart-title">{}</h2>').format(title))
+
+
+def numbered_html(title: str, names: Sequence[str]) -> str:
+    """Return a numbered list, such as the key of a matrix."""
+    items = Markup("").join(Markup("<li><bdi>{}</bdi></li>").format(name) for name in names)
+    listed = Markup('<section class="ar-sheet"><h3>{}</h3><ol class="ar-key-list">{}</ol></section>')
+    return str(listed.format(title, items))
+
+
+def picture_note_html(note: str, label: str, address: str) -> str:
+    """Return how a picture is read, and the file of its numbers."""
+    return str(
+        Markup('<p class="ar-note">{}</p><p class="ar-file"><a href="{}" target="_self" download>{}</a></p>').format(
+            note, address, label
+        )
+    )
 
 
 def sheet_html(view: TableView, words: Words) -> str:

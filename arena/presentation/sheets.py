@@ -17,6 +17,10 @@ MOST_ROWS: Final = 60
 """Lines of a table on a page; its file has all of them."""
 
 _P_DIGITS = 4
+_NBSP = "\N{NO-BREAK SPACE}"
+_TOLD_BESIDE = frozenset({"post_hoc", "null_beside"})
+"""Reasons for which a value has no limits that the row or the sentence above the table tells."""
+
 _LEFT = (str, Coded, Named, tuple)
 
 
@@ -59,7 +63,15 @@ class TableView:
 
 
 def table_view(
-    table: Table, words: Words, *, csv: str, entry_path: str = "", notes: Sequence[str] = (), hide: Sequence[str] = ()
+    table: Table,
+    words: Words,
+    *,
+    csv: str,
+    entry_path: str = "",
+    notes: Sequence[str] = (),
+    hide: Sequence[str] = (),
+    title: str = "",
+    most: int = MOST_ROWS,
 ) -> TableView:
     """Word a table.
 
@@ -70,25 +82,27 @@ def table_view(
         entry_path: Address of the door's page of one entry; empty where entries are no links.
         notes: Sentences under it.
         hide: Keys of columns that the page leaves to the file.
+        title: Catalogue key of another title; by default the table's own.
+        most: How many lines are shown.
     """
     kept = [(k, c) for k, c in enumerate(table.columns) if c.key not in hide and not _is_empty(table, k)]
     scale = _scale(table)
     rows = tuple(
         tuple(cell for k, column in kept for cell in _cells(row[k], column, table, scale, words, entry_path))
-        for row in table.rows[:MOST_ROWS]
+        for row in table.rows[:most]
     )
     absent = _word(table.absent, words)
-    cut = words("table.cut", shown=words.integer(MOST_ROWS), total=words.integer(len(table.rows)))
+    cut = words("table.cut", shown=words.integer(most), total=words.integer(len(table.rows)))
     return TableView(
         name=table.name,
-        title=words(f"table.{table.name}"),
+        title=words(title or f"table.{table.name}"),
         read=words(f"read.{table.name}"),
         columns=tuple(heading for k, column in kept for heading in _headings(table, k, column, words)),
         rows=rows,
         ticks=() if scale is None else tuple((scale.place(tick), words.number(tick, 2)) for tick in scale.ticks),
         mark=None if scale is None or table.line is None else scale.place(table.line),
-        methods=_methods(table, [k for k, _ in kept], words),
-        cut=cut if len(table.rows) > MOST_ROWS else "",
+        methods=_methods(table, [k for k, c in enumerate(table.columns) if (k, c) in kept or c.key == "method"], words),
+        cut=cut if len(table.rows) > most else "",
         absent=words("table.absent", reason=absent) if absent else "",
         csv=csv,
         notes=tuple(notes),
@@ -184,14 +198,16 @@ def signed(cell: Number, words: Words) -> str:
 
 
 def _estimate(cell: Found, words: Words, *, counts: bool) -> CellView:
-    n = words("cell.n", n=words.integer(cell.n))
+    n = words("cell.n", n=words.integer(cell.n)).replace(" ", _NBSP)
     why = words.why(cell.reason)
     if cell.value is None:
         return CellView("–", under=(why,) if why else ())
     text = signed(Number(cell.value, cell.digits), words)
     if cell.low is None or cell.high is None:
-        return CellView(text, under=tuple(part for part in (why, n if counts else "") if part))
+        told = "" if cell.reason in _TOLD_BESIDE else why
+        return CellView(text, under=tuple(part for part in (told, n if counts else "") if part))
     limits = words("auc.range", low=_limit(cell.low, cell, words), high=_limit(cell.high, cell, words))
+    limits = limits.replace(" ", _NBSP)
     return CellView(text, under=(limits, n) if counts else (limits,))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from arena.presentation.catalogue import TEXTS
 from arena.presentation.language import day, moment
 from arena.presentation.reader import PhaseFacts, Stand
 from arena.presentation.records import EntryRecord, EstimateRecord, LeaderboardRecord
@@ -53,6 +54,7 @@ class RowView:
     latency: str
     latency_tail: str
     when: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,10 @@ def leaderboard_view(facts: PhaseFacts, words: Words, *, entry_path: str) -> Lea
     scale = shared_scale(entry.macro_auc for entry in entries)
     digits = auc_digits(record.disclosure if record else Disclosure.OPEN)
     rows = tuple(
-        _row(entry, entries[i - 1] if i else None, scale, digits, words, entry_path) for i, entry in enumerate(entries)
+        replace(
+            _row(entry, entries[i - 1] if i else None, scale, digits, words, entry_path), notes=_notes(facts, i, words)
+        )
+        for i, entry in enumerate(entries)
     )
     return LeaderboardView(
         challenge=getattr(declaration.title, words.language),
@@ -154,12 +159,27 @@ def _row(
     )
 
 
+def _notes(facts: PhaseFacts, at: int, words: Words) -> tuple[str, ...]:
+    """Say why an entry has no rank, and whose answers its own are the same as; nothing while the phase is open."""
+    document, record = facts.document, facts.record
+    if document is None or record is None or document.disclosure is not Disclosure.CLOSED:
+        return ()
+    entry = document.entries[at]
+    known = {e.entry: e.algorithm_name for e in record.entries}
+    notes = []
+    if entry.rank is None and f"unranked.{entry.unranked_reason}" in TEXTS:
+        notes.append(words(f"unranked.{entry.unranked_reason}"))
+    if entry.duplicates:
+        notes.append(words("row.same", names=", ".join(known.get(code, code) for code in entry.duplicates)))
+    return tuple(notes)
+
+
 def _sentences(facts: PhaseFacts, record: LeaderboardRecord, words: Words) -> tuple[str, ...]:
     missing = words(f"missing.{record.missing}")
     sentences = [
         _entry_rule(facts, words),
         words("rule.macro", missing=missing[0].upper() + missing[1:]),
-        words("rule.ties", alpha=words.number(record.alpha, 2)),
+        words("rule.ties", alpha=words.number(record.alpha, 2), adjusted=words(f"adjustment.{_adjustment(facts)}")),
     ]
     if record.disclosure is Disclosure.OPEN:
         sentences.append(words("rule.open"))
@@ -171,6 +191,12 @@ def _entry_rule(facts: PhaseFacts, words: Words) -> str:
     if eta is not None:
         return words("rule.entry.shown_best", eta=words.number(eta, margin_digits(eta)))
     return words(f"rule.entry.{facts.rule_phase.entry_rule}")
+
+
+def _adjustment(facts: PhaseFacts) -> str:
+    """Return the adjustment that decides ranks: as the document says, else as declared."""
+    told = None if facts.document is None else facts.document.adjustment
+    return told or facts.challenge.declaration.ranking.adjustment.value
 
 
 def margin_digits(eta: float) -> int:

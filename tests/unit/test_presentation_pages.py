@@ -229,9 +229,9 @@ def test_charts_hold_rounded_numbers_and_no_ink_of_their_own(reader: Reader) -> 
 
 def test_a_chart_does_not_change_the_cached_shape(reader: Reader) -> None:
     facts = reader.phase(reader.challenge(SLUG), "spring-final")
-    before = json.dumps(charts._roc_shape(Language.EN))
+    before = json.dumps(charts.roc.shape(Language.EN))
     charts.roc_spec(facts, "nodule", [FINAL[0].code], EN)
-    assert json.dumps(charts._roc_shape(Language.EN)) == before
+    assert json.dumps(charts.roc.shape(Language.EN)) == before
 
 
 def test_no_curve_is_drawn_of_an_open_phase(reader: Reader) -> None:

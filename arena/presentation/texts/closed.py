@@ -27,7 +27,7 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "table.read": ("How to read this", "Как это читать"),
     "table.absent": ("Not given: {reason}.", "Не приводится: {reason}."),
     "cell.n": ("n {n}", "n {n}"),
-    "cell.small_p": ("< 0.0001", "< 0,0001"),
+    "cell.small_p": ("<\N{NO-BREAK SPACE}0.0001", "<\N{NO-BREAK SPACE}0,0001"),
     "choose.details": ("Phase", "Этап"),
     # why a whole table is empty
     "absent.entries": ("no entry has been scored", "нет оценённых участников"),
@@ -131,12 +131,52 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
         "Ranks follow p adjusted by {name} at α = {alpha}; the other adjustment stands beside it.",
         "Места следуют из p с поправкой {name} при α = {alpha}; другая поправка — рядом.",
     ),
+    "pairs.margin": (
+        "Not inferior: at most {margin} worse, by a one-sided limit; the margin was declared before the phase opened.",
+        "Не хуже: уступает не более чем на {margin} по односторонней границе; граница объявлена до открытия этапа.",
+    ),
+    "calibration.bins": (
+        "{count} bins with {kind}; the perfect service was simulated {simulations} times.",
+        "Групп: {count}, {kind}; идеальный сервис смоделирован {simulations} раз.",
+    ),
+    "picture.decision_note": (
+        "Where acting does harm, lines run out of the picture at the bottom; the file has them.",
+        "Там, где действие вредит, линии уходят под нижний край; в файле они есть.",
+    ),
+    "picture.norm_note": (
+        "Dashed orange: the declared limit. The thick mark is the declared threshold, up to its upper limit.",
+        "Оранжевый пунктир — объявленный предел. Толстая отметка — объявленный порог, до верхней границы.",
+    ),
+    "picture.readers_note": (
+        "Orange crosses and dashed lines: readers, as context.",
+        "Оранжевые кресты и пунктир — врачи, для сравнения.",
+    ),
+    "picture.bands_note": (
+        "Entries on one band share a rank.",
+        "Участники на одной полосе делят место.",
+    ),
+    "picture.stability_note": (
+        "Dot: median rank; thick: the middle half of resamples; thin: from the 2.5 % to the 97.5 % quantile.",
+        "Точка — медиана места; толстая линия — средняя половина выборок; тонкая — от квантиля 2,5 % до 97,5 %.",
+    ),
+    "pairs.key": ("Rows and columns", "Строки и столбцы"),
+    "picture.pairs_note": (
+        "Each cell is row minus column, in macro AUC.",
+        "В ячейке — строка минус столбец, средняя AUC.",
+    ),
+    "norm.limits": (
+        "Judged by the one-sided 95 % upper limits below.",
+        "Решено по односторонним 95 % верхним границам ниже.",
+    ),
+    "table.threshold-counts": ("Counts at the thresholds", "Числа на порогах"),
+    "row.same": ("same answers as {names}", "те же ответы, что у {names}"),
     # the verdict of the calibration test
     "test.limit": ("Limit: AUC {limit}, {rule}.", "Предел: AUC {limit}, {rule}."),
     "test.attempts": (
         "Attempt {made} of {allowed}; {sets}; α of this attempt {alpha}.",
         "Попытка {made} из {allowed}; {sets}; α этой попытки {alpha}.",
     ),
+    "test.made": ("Attempts made: {made} of {allowed}.", "Сделано попыток: {made} из {allowed}."),
     "test.passed": (
         "Findings passed: {passed}; required: {required}.",
         "Пройдено признаков: {passed}; требуется: {required}.",
