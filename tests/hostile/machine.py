@@ -1,0 +1,118 @@
+"""What a machine holds that a container could leave behind, before and after."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import docker
+
+GROUPS = Path("/sys/fs/cgroup")
+FIRST_UID = 300_000
+LAST_UID = FIRST_UID + 2**29
+GRACE_SECONDS = 30.0
+"""How long what is just going may take to be gone."""
+KEPT_IMAGES = re.compile(
+    r"(arena-(base|holder|probe|algorithm|demo[a-z-]*|perception[a-z-]*)|arena-test-[a-z-]+|arena-[a-z-]+-test):.+"
+)
+"""Names under which tests keep images in the engine's cache, so that the next run need not build them."""
+_CONTAINER = re.compile(r"[0-9a-f]{64}")
+_SHIM = "containerd-shim"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Names of everything of a kind."""
+
+    containers: frozenset[str]
+    volumes: frozenset[str]
+    networks: frozenset[str]
+    tags: frozenset[str]
+    untagged: frozenset[str]
+    images: frozenset[str]
+    mounts: frozenset[str]
+    shims: frozenset[str]
+    groups: frozenset[str]
+    processes: frozenset[str]
+
+    @classmethod
+    def take(cls) -> Self:
+        """Look at the machine and its engine."""
+        with closing(docker.from_env()) as client:
+            images = client.api.images()
+            tags = {tag for each in images for tag in each.get("RepoTags") or ()}
+            untagged = {each["Id"] for each in images if not set(each.get("RepoTags") or ()) - {"<none>:<none>"}}
+            return cls(
+                containers=frozenset(f"{each.name} {each.labels}" for each in client.containers.list(all=True)),
+                volumes=frozenset(volume.name for volume in client.volumes.list()),
+                networks=frozenset(network.name for network in client.networks.list()),
+                tags=frozenset(tag for tag in tags if not KEPT_IMAGES.fullmatch(tag)),
+                untagged=frozenset(untagged),
+                images=frozenset(each["Id"] for each in images),
+                mounts=frozenset(_mounts()),
+                shims=frozenset(_shims()),
+                groups=frozenset(_groups()),
+                processes=frozenset(_processes()),
+            )
+
+
+def left_over(before: Snapshot, temporary: Path) -> list[str]:
+    """Return what is there now and was not before, in words; what is just going is waited for."""
+    until = time.monotonic() + GRACE_SECONDS
+    while (left := [*_added(before), *_staged(temporary)]) and time.monotonic() < until:
+        time.sleep(0.5)
+    return left
+
+
+def _added(before: Snapshot) -> Iterator[str]:
+    now = Snapshot.take()
+    for kind in [kind.name for kind in fields(Snapshot) if kind.name not in {"images", "untagged"}]:
+        for name in sorted(getattr(now, kind) - getattr(before, kind)):
+            yield f"{kind}: {name}"
+    # One that lost its name to a newer build of the same test was there before.
+    for name in sorted(now.untagged - before.images):
+        yield f"image without a name: {name}"
+
+
+def _staged(temporary: Path) -> Iterator[str]:
+    """Yield what attempts of this run have left in their folders: `runs/<runner>/<attempt>`."""
+    for path in temporary.glob("*/runs/*/*"):
+        yield f"staged: {path}"
+
+
+def _mounts() -> Iterator[str]:
+    for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
+        yield " ".join(line.split()[:3])
+
+
+def _command(folder: Path) -> str:
+    with suppress(OSError):
+        return (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    return ""
+
+
+def _shims() -> Iterator[str]:
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and _SHIM in (command := _command(folder)):
+            found = _CONTAINER.search(command)
+            yield found.group() if found else command
+
+
+def _groups() -> Iterator[str]:
+    """Yield the control groups that carry a container's id."""
+    for folder, names, _ in os.walk(GROUPS):
+        yield from (f"{folder}/{name}" for name in names if _CONTAINER.search(name))
+
+
+def _processes() -> Iterator[str]:
+    """Yield the processes under accounts that only containers have."""
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and FIRST_UID <= folder.stat().st_uid < LAST_UID:
+                yield f"{folder.name} {_command(folder)[:80]}"
