@@ -23,7 +23,10 @@ def submit(
     vendor: Annotated[str, typer.Option("--vendor", help="Who submits; shown on the leaderboard.")],
     algorithm: Annotated[str, typer.Option("--algorithm", help="The product's name; shown on the leaderboard.")],
     archive: Annotated[
-        Path | None, typer.Option("--archive", help="A file that `docker save` wrote, or an OCI archive.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(
+            "--archive", help="A file that `docker save` wrote, or an OCI archive.", exists=True, dir_okay=False
+        ),
     ] = None,
     image: Annotated[str | None, typer.Option("--image", help="An image of the local engine: a name or an id.")] = None,
     mode: Annotated[str, typer.Option("--mode", help="How its container is run: serve, batch or case.")] = "serve",
