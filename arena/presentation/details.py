@@ -242,7 +242,7 @@ def _cells(finding: FindingRecord, words: Words) -> tuple[tuple[str, str], ...]:
     # A finding without any number says why once, in its first cell.
     alike = finding.auc.value is None
     return tuple(
-        (words.number(e.value, _DIGITS), words.interval(e, _DIGITS) or words.why(None if alike and k else e.reason))
+        (words.number(e.value, _DIGITS), words.narrow(e, _DIGITS) or words.why(None if alike and k else e.reason))
         for k, e in enumerate(estimates)
     )
 

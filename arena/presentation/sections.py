@@ -63,7 +63,7 @@ _COUNTED = (
 _RATED = ("sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 _ON_PAPER = frozenset({0.05, 0.1, 0.2, 0.3, 0.4, 0.5})
 _EACH_TENTH = 10
-_FEWER_ROWS: Final[Mapping[str, int]] = {"calls": 24, "subgroup-differences": 30}
+_FEWER_ROWS: Final[Mapping[str, int]] = {"calls": 12, "subgroup-differences": 30}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _NBSP = "\N{NO-BREAK SPACE}"
 _TOLD_BESIDE = frozenset({"post_hoc", "null_beside"})
 """Reasons for which a value has no limits that the row or the sentence above the table tells."""
 
+_ONE_SIDED = frozenset({"clopper_pearson_upper"})
 _LEFT = (str, Coded, Named, tuple)
 
 
@@ -94,7 +95,7 @@ def table_view(
     absent = _word(table.absent, words)
     cut = words("table.cut", shown=words.integer(most), total=words.integer(len(table.rows)))
     return TableView(
-        name=table.name,
+        name=title.partition(".")[2] or table.name,
         title=words(title or f"table.{table.name}"),
         read=words(f"read.{table.name}"),
         columns=tuple(heading for k, column in kept for heading in _headings(table, k, column, words)),
@@ -206,13 +207,16 @@ def _estimate(cell: Found, words: Words, *, counts: bool) -> CellView:
     if cell.low is None or cell.high is None:
         told = "" if cell.reason in _TOLD_BESIDE else why
         return CellView(text, under=tuple(part for part in (told, n if counts else "") if part))
-    limits = words("auc.range", low=_limit(cell.low, cell, words), high=_limit(cell.high, cell, words))
-    limits = limits.replace(" ", _NBSP)
+    limits = _limits(cell, cell.low, cell.high, words).replace(" ", _NBSP)
     return CellView(text, under=(limits, n) if counts else (limits,))
 
 
-def _limit(value: float, cell: Found, words: Words) -> str:
-    return signed(Number(value, cell.digits), words)
+def _limits(cell: Found, low: float, high: float, words: Words) -> str:
+    """Write an interval: a one-sided one by its limit, and no dash between where a minus could be taken for it."""
+    told = {"low": signed(Number(low, cell.digits), words), "high": signed(Number(high, cell.digits), words)}
+    if cell.method in _ONE_SIDED:
+        return words("cell.at_most", high=told["high"])
+    return words("auc.range" if low < 0 else "cell.range", **told)
 
 
 def _methods(table: Table, kept: Sequence[int], words: Words) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ class RowView:
     latency_tail: str
     when: str
     notes: tuple[str, ...] = ()
+    ranked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ def _row(
         latency=latency,
         latency_tail=tail,
         when=day(entry.submitted_at, words.language),
+        ranked=entry.rank is not None,
     )
 
 

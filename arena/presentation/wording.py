@@ -54,6 +54,12 @@ class Words:
             return ""
         return self("auc.range", low=self.number(estimate.low, digits), high=self.number(estimate.high, digits))
 
+    def narrow(self, estimate: EstimateRecord, digits: int) -> str:
+        """Write the limits in a narrow cell: 0.82–0.91; empty without limits."""
+        if estimate.low is None or estimate.high is None:
+            return ""
+        return self("cell.range", low=self.number(estimate.low, digits), high=self.number(estimate.high, digits))
+
     def why(self, reason: str | None) -> str:
         """Write why a number is absent; empty without a reason."""
         if reason is None:

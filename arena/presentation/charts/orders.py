@@ -41,7 +41,7 @@ def stability_spec(table: Table, words: Words) -> Spec:
     rows: list[dict[str, Any]] = []
     for place, told in enumerate(table.dicts()):
         percent = words.number(100 * (told["share_first"] or 0), 0)
-        share = words("stability.line", percent=percent, resamples=words.integer(told["resamples"]))
+        share = words("stability.line", percent=percent)
         name = told["entry_name"]
         rows.append({"place": place, "name": f"{name}: {share}", **{k: told[k] for k in told if k.startswith("q")}})
     spec = copy.deepcopy(_stability_shape(words.language))

@@ -63,7 +63,9 @@ def name_text(data: str, x: float, field: str = "name") -> alt.Chart:
         x: Pixels from the left edge of the plot.
         field: Which field is written.
     """
-    marked: alt.Chart = chart(data).mark_text(align="left", baseline="middle", dy=-11, fontSize=12)
+    marked: alt.Chart = chart(data).mark_text(
+        align="left", baseline="middle", dy=-11, fontSize=12, limit=alt.ExprRef(f"width - {x}")
+    )
     encoded: alt.Chart = marked.encode(x=alt.value(x), y=rows_axis(), text=f"{field}:N")
     return encoded
 

@@ -26,6 +26,8 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "table.methods": ("How each number is found", "Как найдено каждое число"),
     "table.read": ("How to read this", "Как это читать"),
     "table.absent": ("Not given: {reason}.", "Не приводится: {reason}."),
+    "cell.at_most": ("at most {high}", "не более {high}"),
+    "cell.range": ("{low}–{high}", "{low}–{high}"),
     "cell.n": ("n {n}", "n {n}"),
     "cell.small_p": ("<\N{NO-BREAK SPACE}0.0001", "<\N{NO-BREAK SPACE}0,0001"),
     "choose.details": ("Phase", "Этап"),
@@ -112,8 +114,8 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "pair.worse": ("row is worse", "строка хуже"),
     "pair.open": ("not separated", "не отличимы"),
     "stability.line": (
-        "ranked first in {percent} % of {resamples} resamples",
-        "первое место в {percent} % из {resamples} выборок",
+        "first in {percent} %",
+        "первое в {percent} %",
     ),
     "stability.tau": (
         "Over {resamples} resamples the order agreed with the published one by Kendall's tau {tau} on average.",
@@ -156,8 +158,14 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
         "Участники на одной полосе делят место.",
     ),
     "picture.stability_note": (
-        "Dot: median rank; thick: the middle half of resamples; thin: from the 2.5 % to the 97.5 % quantile.",
-        "Точка — медиана места; толстая линия — средняя половина выборок; тонкая — от квантиля 2,5 % до 97,5 %.",
+        (
+            "Share of resamples ranked first beside the name. Dot: median rank; thick: the middle half; thin: from "
+            "the 2.5 % to the 97.5 % quantile."
+        ),
+        (
+            "Рядом с именем — доля выборок на первом месте. Точка — медиана; толстая линия — средняя половина; "
+            "тонкая — от квантиля 2,5 % до 97,5 %."
+        ),
     ),
     "pairs.key": ("Rows and columns", "Строки и столбцы"),
     "picture.pairs_note": (

@@ -218,7 +218,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.standard_error": ("Standard error", "Станд. ошибка"),
     "col.z": ("z", "z"),
     "col.p": ("p, alone", "p без поправки"),
-    "col.p_max_t": ("p, max-T", "p, max-T"),
+    "col.p_max_t": ("p, max-\N{WORD JOINER}T", "p, max-\N{WORD JOINER}T"),
     "col.p_holm": ("p, Holm", "p, Холм"),
     "col.n_patients": ("Patients", "Пациентов"),
     "col.method": ("Method", "Метод"),
