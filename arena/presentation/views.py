@@ -185,6 +185,8 @@ def _sentences(facts: PhaseFacts, record: LeaderboardRecord, words: Words) -> tu
     ]
     if record.disclosure is Disclosure.OPEN:
         sentences.append(words("rule.open"))
+    elif facts.stand is Stand.OPEN:
+        sentences.append(words("rule.selected"))
     return tuple(sentences)
 
 

@@ -15,15 +15,17 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from arena.api.application import create_api
+from arena.presentation import charts
 from arena.presentation.boardtables import BOARD_TABLES, board_table, names_of
 from arena.presentation.cardtables import CARD_TABLES
 from arena.presentation.catalogue import TEXTS
 from arena.presentation.html import sheet_html
 from arena.presentation.language import Language
-from arena.presentation.reader import PhaseFacts, Reader
+from arena.presentation.reader import PhaseFacts, Reader, Stand
 from arena.presentation.sheets import MOST_ROWS, TableView, table_view
 from arena.presentation.tables import table_csv
 from arena.presentation.tabular import Coded, Column, Found, Named, Table, found, measured, number
+from arena.presentation.views import leaderboard_view
 from arena.presentation.wording import Words
 from arena.store.documents import Disclosure, Estimate, OwnMetric
 from tests.browser.showcase import FINAL, SEASON, SLUG, Showcase
@@ -253,3 +255,59 @@ def test_every_reason_of_an_empty_table_has_its_words() -> None:
     assert view(empty).absent == "Not given: a reason outside the catalogue."
     assert "absent.row" in TEXTS
     assert Found.model_fields.keys() >= {"n_positive", "method"}
+
+
+@pytest.mark.parametrize("words", [EN, RU])
+def test_every_picture_has_rounded_numbers_and_no_ink_of_its_own(
+    reader: Reader, closed: PhaseFacts, words: Words
+) -> None:
+    made = tables(reader, closed, words)
+    document = closed.document
+    assert document is not None
+    specs = [
+        charts.ranks_spec(made["board-ranks"], words),
+        charts.stability_spec(made["board-stability"], words),
+        charts.pairs_spec(document, made["board-pairs"], words),
+        charts.roc_spec(closed, "nodule", [FINAL[0].code], words),
+        charts.reliability_spec(made["reliability"].where("finding", "nodule"), words),
+        charts.decision_spec(made["decision"].where("finding", "nodule").where("share", "declared"), words),
+        charts.norm_spec(made["norm-curve"], made["norm"], words),
+    ]
+    for spec in specs:
+        assert all(spec["datasets"].get(name) is not None for name in spec["datasets"])
+        assert any(rows for rows in spec["datasets"].values())
+        text = json.dumps(spec)
+        assert "$schema" not in text
+        assert "labelColor" not in text
+        assert not re.search(r"\d\.\d{5,}", json.dumps(spec["datasets"]))
+
+
+def test_rows_of_one_rank_stand_on_one_band(reader: Reader, closed: PhaseFacts) -> None:
+    rows = charts.ranks_spec(tables(reader, closed)["board-ranks"], EN)["datasets"]["entries"]
+    ranks = [row.rank for row in closed.document.entries] if closed.document else []
+    for one, other, a, b in zip(rows, rows[1:], ranks, ranks[1:], strict=False):
+        assert (one["odd"] == other["odd"]) == (a == b)
+    assert [row["rank"] for row in rows if row["rank"]] == ["1", "3", "6", "–"]
+
+
+def test_the_matrix_fills_exactly_the_pairs_that_the_deciding_test_separates(
+    reader: Reader, closed: PhaseFacts
+) -> None:
+    document = closed.document
+    assert document is not None
+    cells = charts.pairs_spec(document, tables(reader, closed)["board-pairs"], EN)["datasets"]["pairs"]
+    separated = sum(pair.p_adjusted < document.alpha for pair in document.pairs)
+    states = [cell["state"] for cell in cells]
+    assert (states.count("better"), states.count("worse")) == (separated, separated)
+    assert len(cells) == 2 * len(document.pairs)
+
+
+def test_readers_stand_on_the_plot_of_their_finding_only(closed: PhaseFacts) -> None:
+    assert len(charts.roc_spec(closed, "nodule", [FINAL[0].code], EN)["datasets"]["readers"]) == 3
+    assert not charts.has_readers(closed, "pneumothorax")
+
+
+def test_a_set_that_is_shown_while_open_is_called_exposed(closed: PhaseFacts) -> None:
+    shown = leaderboard_view(replace(closed, stand=Stand.OPEN), EN, entry_path="/algorithm")
+    assert "selected on this set" in shown.sentences[-1]
+    assert "selected on this set" not in " ".join(leaderboard_view(closed, EN, entry_path="/algorithm").sentences)

@@ -27,7 +27,7 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "table.read": ("How to read this", "Как это читать"),
     "table.absent": ("Not given: {reason}.", "Не приводится: {reason}."),
     "cell.at_most": ("at most {high}", "не более {high}"),
-    "cell.range": ("{low}–{high}", "{low}–{high}"),
+    "cell.range": ("{low}\N{WORD JOINER}–\N{WORD JOINER}{high}", "{low}\N{WORD JOINER}–\N{WORD JOINER}{high}"),
     "cell.n": ("n {n}", "n {n}"),
     "cell.small_p": ("<\N{NO-BREAK SPACE}0.0001", "<\N{NO-BREAK SPACE}0,0001"),
     "choose.details": ("Phase", "Этап"),
@@ -177,6 +177,10 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
         "Решено по односторонним 95 % верхним границам ниже.",
     ),
     "table.threshold-counts": ("Counts at the thresholds", "Числа на порогах"),
+    "rule.selected": (
+        "This phase shows everything while it is open: entries were selected on this set, and it is exposed.",
+        "Этап показывает всё, пока открыт: участники отобраны на этом же наборе, и он раскрыт.",
+    ),
     "row.same": ("same answers as {names}", "те же ответы, что у {names}"),
     # the verdict of the calibration test
     "test.limit": ("Limit: AUC {limit}, {rule}.", "Предел: AUC {limit}, {rule}."),
