@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 
 from arena.presentation.boardtables import closed_document
-from arena.presentation.charts.shape import DASHES, GREY, HEIGHT, ORANGE, SERIES, Spec, axis, bare, chart, share_axis
+from arena.presentation.charts.shape import DASHES, GREY, HEIGHT, ORANGE, SERIES, Spec, bare, chart, share_axis
 from arena.presentation.language import Language
 from arena.presentation.reader import PhaseFacts
 from arena.presentation.records import CurveRecord, curve_record
@@ -98,7 +98,7 @@ def shape(language: Language) -> Spec:
     colour = alt.Color("name:N", legend=legend)
     layers = (
         chart("chance").mark_line(color=GREY, strokeDash=[3, 4], strokeWidth=1).encode(
-            x=alt.X("x:Q", scale=unit, axis=across), y=alt.Y("y:Q", scale=unit, axis=axis(language))
+            x=alt.X("x:Q", scale=unit, axis=across), y=alt.Y("y:Q", scale=unit)
         ),
         curves.mark_area(opacity=0.14).encode(x=x, y=alt.Y("low:Q", scale=unit), y2="high:Q", color=colour),
         curves.mark_line(strokeWidth=2.2, interpolate="linear").encode(
