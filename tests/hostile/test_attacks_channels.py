@@ -92,7 +92,7 @@ def test_attack_21_locks_as_a_covert_channel(stand: Stand, pair: Pair, witness: 
         assert bit == "done"
         assert set(pair.locked.values()) | set(pair.lockable.values()) == {"done"}
         witness.without_guard("gVisor: locks are its own, the other container's lock is not seen")
-        witness.with_guard("gVisor: the same")
+        witness.with_guard("gVisor: the other evaluation's locks are not seen")
         return
     assert bit == "EAGAIN"
     witness.without_guard("runc under Docker's own filter: a lock on the init program is seen by the other, bit by bit")

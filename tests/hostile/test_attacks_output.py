@@ -6,6 +6,7 @@ end as if nothing were. What the attack does to a reader without the guard is sh
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -66,7 +67,9 @@ def attack(bench: Bench, runtime: str, source: str) -> Ending:
         "files.py": FILES.encode(),
         "attack.py": f"from files import *\ndef attack(case):\n{source}\nalone(attack)\n".encode(),
     }
-    image = build_from_files(bench.engine, files, "arena-test-output:1", BASE_IMAGE)
+    # A name of its own for each: a name that moves on leaves an image without one behind.
+    name = hashlib.sha256(source.encode()).hexdigest()[:16]
+    image = build_from_files(bench.engine, files, f"arena-test-output:{name}", BASE_IMAGE)
     cases = tuple(CaseInput(f"c{n:04d}", bench.studies.put(sample_study(n))) for n in (1, 2, 3))
     spec = AttemptSpec(AttemptId("a1"), ShardId("s1"), BlobRef("0" * 64, 0), image, cases, LIMITS, mode="case")
     began = time.monotonic()
