@@ -134,6 +134,13 @@ class DeclaredCaseSet:
 
 
 @dataclass(frozen=True)
+class DeclaredSubgroups:
+    """Subgroups as the vault needs them."""
+
+    columns: tuple[str, ...] = ("sex", "age")
+
+
+@dataclass(frozen=True)
 class Declared:
     """A challenge as the vault needs it."""
 
@@ -143,6 +150,7 @@ class Declared:
     case_sets: tuple[DeclaredCaseSet, ...] = (DeclaredCaseSet("public", "public"), DeclaredCaseSet("final", "final"))
     headers: tuple[str, ...] = ()
     layout: str = "arena"
+    subgroups: DeclaredSubgroups = DeclaredSubgroups()
 
 
 class Desk:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from arena.challenge.strict import FindingCode, Strict, disagreement
 from arena.scoring.declared import AttemptSets, CalibrationRules, Equivocal, Floor, NormLimits, Rule
@@ -12,6 +12,7 @@ from arena.scoring.declared import AttemptSets, CalibrationRules, Equivocal, Flo
 AGE_BANDS = (18, 45, 60, 75)
 """First years of the second band and of each further one."""
 
+_IDENTIFYING = ("study", "patient", "case")
 _OLDEST = 120
 
 
@@ -90,10 +91,18 @@ class CalibratedThreshold(Strict):
     floor: float = Field(ge=0.5, lt=1)
 
 
+ColumnName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,29}$")]
+"""Name of an attribute; study and patient identify, and are refused."""
+
+
 class Subgroups(Strict):
     """The attributes by which numbers are also given, one at a time, and the bands of age."""
 
-    columns: tuple[Literal["sex", "age", "site", "manufacturer"], ...] = ("sex", "age")
+    columns: tuple[ColumnName, ...] = Field(
+        default=("sex", "age"),
+        max_length=8,
+        description="sex, age, site, manufacturer, or a further column of the label table.",
+    )
     age_bands: tuple[int, ...] = Field(default=AGE_BANDS, max_length=12, description="First year of each further band.")
 
     @model_validator(mode="after")
@@ -101,6 +110,8 @@ class Subgroups(Strict):
         for number, column in enumerate(self.columns):
             if column in self.columns[:number]:
                 raise disagreement("the column stands twice", ("columns", number), column, "columns that differ")
+            if column in _IDENTIFYING:
+                raise disagreement("the column identifies", ("columns", number), column, "another column")
         for number, (first, after) in enumerate(zip((0, *self.age_bands), self.age_bands, strict=False)):
             if not first < after <= _OLDEST:
                 reason = "ages do not ascend"

@@ -222,6 +222,11 @@ class Declaration(Strict):
             for number, name in enumerate(names):
                 if name in names[:number]:
                     raise disagreement("the name stands twice", (kind, number), name, "names that differ")
+        codes = {finding.code for finding in self.findings}
+        for number, column in enumerate(self.subgroups.columns):
+            if column in codes:
+                reason = "the column is a finding"
+                raise disagreement(reason, ("subgroups", "columns", number), column, "a column beside the findings")
         sets = [c.name for c in self.case_sets]
         windows = [p.name for p in self.phases if p.follows is None]
         for number, phase in enumerate(self.phases):

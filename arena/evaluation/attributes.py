@@ -51,6 +51,8 @@ def case_attributes(cases: Sequence[Case], subgroups: Subgroups) -> CaseAttribut
         "site": tuple(case.site for case in ordered),
         "manufacturer": tuple(case.manufacturer for case in ordered),
     }
+    for name in set(subgroups.columns) - set(stored):
+        stored[name] = tuple((case.further or {}).get(name) for case in ordered)
     return CaseAttributes(
         cases=tuple(case.name for case in ordered), columns={name: stored[name] for name in subgroups.columns}
     )

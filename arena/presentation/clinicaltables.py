@@ -15,6 +15,9 @@ _SHARES = ("missed_of_abnormal", "missed_of_sorted", "missed_of_incoming")
 _SHARE_DIGITS = 4
 
 
+_ATTRIBUTES = frozenset({"sex", "age", "site", "manufacturer"})
+
+
 def _norm(card: PublicScorecard, _names: Names) -> Table:
     columns = (Column("measure"), Column("found"), Column("limit"), Column("verdict"))
     norm = card.norm
@@ -97,7 +100,8 @@ def _chances(card: PublicScorecard, _names: Names) -> Table:
 
 
 def _attribute(code: str) -> Cell:
-    return Coded("attribute", code)
+    """Return an attribute's name; a further column of the organiser's table has no other name than its own."""
+    return Coded("attribute", code) if code in _ATTRIBUTES else code.replace("_", " ")
 
 
 def _value(column: str, name: str) -> Cell:

@@ -180,6 +180,9 @@ class Case(Base, table=True):
     age_years: int | None = None
     site: str | None = None
     manufacturer: str | None = None
+    further: dict[str, str] | None = Field(
+        default=None, sa_type=JSON, description="Further columns of the label table, by which subgroups are declared."
+    )
 
 
 class Submission(Base, table=True):

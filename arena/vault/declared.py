@@ -26,6 +26,14 @@ class DeclaredCaseSet(Protocol):
         """What it is for: sample, public or final."""
 
 
+class DeclaredSubgroups(Protocol):
+    """What the vault needs of the declared subgroups."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Attributes of headers, or further columns of the label table."""
+
+
 class DeclaredChallenge(Protocol):
     """What the vault needs of a challenge; `arena.challenge.schema.Declaration` has it."""
 
@@ -48,6 +56,10 @@ class DeclaredChallenge(Protocol):
     @property
     def headers(self) -> Sequence[str]:
         """DICOM keywords shown to containers beside the published list."""
+
+    @property
+    def subgroups(self) -> DeclaredSubgroups:
+        """By what numbers are also given."""
 
     @property
     def layout(self) -> str:

@@ -132,7 +132,7 @@ def import_case_set(
     split = _split(declaration, set_name)
     check_headers(declaration.headers)
     findings = [finding.code for finding in declaration.findings]
-    rows = read_labels(labels, findings)
+    rows = read_labels(labels, findings, declaration.subgroups.columns)
     match_folder(folder, labels, rows)
     with tempfile.TemporaryDirectory(prefix="arena-import-") as staging:
         staged = _stage(Path(staging), folder, rows, declaration, progress)
@@ -164,12 +164,20 @@ def case_set_digest(challenge_slug: str, set_name: str, cases: Sequence[_Named])
     Studies, names, patients and attributes are covered, references never: corrected labels leave it as it is.
     """
     document = {
-        "cases": [[n.case, n.patient, n.staged.ref.sha256, asdict(n.staged.attributes)] for n in cases],
+        "cases": [
+            [n.case, n.patient, n.staged.ref.sha256, asdict(n.staged.attributes), *_further(n.staged.row)]
+            for n in cases
+        ],
         "challenge": challenge_slug,
         "name": set_name,
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _further(row: LabelRow) -> list[dict[str, str]]:
+    """Return what a digest covers of further columns: nothing where there is none, as before there were any."""
+    return [dict(row.further)] if row.further else []
 
 
 def _split(declaration: DeclaredChallenge, set_name: str) -> str:
@@ -376,5 +384,6 @@ def _row(case_set: CaseSet, named: _Named) -> Case:
         patient_key=named.patient,
         study_sha256=study.ref.sha256,
         study_size_bytes=study.ref.size_bytes,
+        further=dict(study.row.further),
         **asdict(study.attributes),
     )

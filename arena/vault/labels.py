@@ -2,7 +2,8 @@
 
 A CSV in UTF-8 with the columns `study` (path under the folder: a file, or a folder of files), `patient`, and one
 column per finding of the challenge with `0`, `1`, or empty or `unknown`; `sex`, `age`, `site` and `manufacturer` may
-stand beside them and win over the header's. Another column is an error, because it is most often a misspelt finding.
+stand beside them and win over the header's. A further column by which the challenge declares subgroups must be there
+too, with any short text. Another column is an error, because it is most often a misspelt finding.
 """
 
 from __future__ import annotations
@@ -36,20 +37,25 @@ _MAX_TEXT = 64
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """One study of the table. `labels` are in the order of the findings, None where unknown."""
+    """One study of the table. `labels` are in the order of the findings, None where unknown.
+
+    `further` holds the declared further columns where they have a value, in order of their names.
+    """
 
     study: str
     patient: str
     labels: tuple[int | None, ...]
     attributes: Attributes
+    further: tuple[tuple[str, str], ...] = ()
 
 
-def read_labels(table: Path, findings: Sequence[str]) -> tuple[LabelRow, ...]:
+def read_labels(table: Path, findings: Sequence[str], columns: Sequence[str] = ()) -> tuple[LabelRow, ...]:
     """Read a label table.
 
     Args:
         table: The CSV file.
         findings: Codes of the challenge's findings.
+        columns: By what the challenge declares subgroups; those that are no attribute of a header must be columns.
 
     Returns:
         Its rows, in the order of the file.
@@ -58,7 +64,8 @@ def read_labels(table: Path, findings: Sequence[str]) -> tuple[LabelRow, ...]:
         ReferenceMismatch: Columns are missing or unknown, a study stands twice, or a value is not allowed; the
             message counts the offences and names up to five.
     """
-    rows = _parse(table, findings)
+    further = sorted(set(columns) - set(OPTIONAL_COLUMNS))
+    rows = _parse(table, findings, further)
     for row in rows:
         row[STUDY] = _normal_path(row[STUDY], table)
     repeated = [study for study, count in Counter(row[STUDY] for row in rows).items() if count > 1]
@@ -66,13 +73,14 @@ def read_labels(table: Path, findings: Sequence[str]) -> tuple[LabelRow, ...]:
     _refuse(table, "{n} name no patient", [row[STUDY] for row in rows if not row[PATIENT]])
     wrong = [f'{row[STUDY]}: {f} "{_short(row[f])}"' for row in rows for f in findings if row[f] not in LABELS]
     _refuse(table, "{n} labels are neither 0, 1, empty nor unknown", wrong, noun="")
-    _check_attributes(table, rows)
+    _check_attributes(table, rows, ("site", "manufacturer", *further))
     return tuple(
         LabelRow(
             study=row[STUDY],
             patient=row[PATIENT],
             labels=tuple(LABELS[row[finding]] for finding in findings),
             attributes=_attributes(row),
+            further=tuple((name, row[name]) for name in further if row[name]),
         )
         for row in rows
     )
@@ -122,7 +130,7 @@ def _refuse(table: Path, reason: str, offences: Sequence[str], noun: str = "stud
         raise mismatch(table, reason.format(n=f"{len(offences)} {noun}".strip()), offences)
 
 
-def _parse(table: Path, findings: Sequence[str]) -> list[dict[str, str]]:
+def _parse(table: Path, findings: Sequence[str], further: Sequence[str]) -> list[dict[str, str]]:
     if not table.is_file():
         raise mismatch(table, "there is no such table", [str(table)])
     if table.stat().st_size > MAX_TABLE_BYTES:
@@ -137,7 +145,7 @@ def _parse(table: Path, findings: Sequence[str]) -> list[dict[str, str]]:
     if not lines:
         raise mismatch(table, "the table is empty", ["no header line"])
     header = [name.strip() for name in lines[0]]
-    _check_header(table, header, findings)
+    _check_header(table, header, findings, further)
     body = [(number, line) for number, line in enumerate(lines[1:], start=2) if line]
     if not body:
         raise mismatch(table, "the table is empty", ["no row below the header"])
@@ -146,8 +154,8 @@ def _parse(table: Path, findings: Sequence[str]) -> list[dict[str, str]]:
     return [{name: value.strip() for name, value in zip(header, line, strict=True)} for _, line in body]
 
 
-def _check_header(table: Path, header: Sequence[str], findings: Sequence[str]) -> None:
-    wanted = (STUDY, PATIENT, *findings)
+def _check_header(table: Path, header: Sequence[str], findings: Sequence[str], further: Sequence[str]) -> None:
+    wanted = (STUDY, PATIENT, *findings, *further)
     _refuse(table, "{n} are missing", [name for name in wanted if name not in header], noun="columns")
     _refuse(table, "{n} stand twice", [n for n, count in Counter(header).items() if count > 1], noun="columns")
     unknown = [f'"{_short(name)}"' for name in header if name not in {*wanted, *OPTIONAL_COLUMNS}]
@@ -155,7 +163,7 @@ def _check_header(table: Path, header: Sequence[str], findings: Sequence[str]) -
     _refuse(table, "{n} are unknown (allowed: " + allowed + ")", unknown, noun="columns")
 
 
-def _check_attributes(table: Path, rows: Iterable[dict[str, str]]) -> None:
+def _check_attributes(table: Path, rows: Iterable[dict[str, str]], texts: Sequence[str]) -> None:
     wrong = []
     for row in rows:
         if row.get("sex", "") not in _SEXES:
@@ -164,7 +172,7 @@ def _check_attributes(table: Path, rows: Iterable[dict[str, str]]) -> None:
             wrong.append(f'{row[STUDY]}: age "{_short(row["age"])}" (full years or empty)')
         wrong += [
             f"{row[STUDY]}: {name} (at most {_MAX_TEXT} characters)"
-            for name in ("site", "manufacturer")
+            for name in texts
             if len(row.get(name, "")) > _MAX_TEXT
         ]
     _refuse(table, "{n} attributes are not allowed", wrong, noun="")

@@ -23,7 +23,18 @@ from arena.store.tables import Case, CaseSet
 from arena.vault import importing
 from arena.vault.declared import DeclaredChallenge
 from arena.vault.references import read_references
-from tests.radiographs import NOW, Declared, Desk, encode, fill, members, noise, radiograph, write_png
+from tests.radiographs import (
+    NOW,
+    Declared,
+    DeclaredSubgroups,
+    Desk,
+    encode,
+    fill,
+    members,
+    noise,
+    radiograph,
+    write_png,
+)
 
 SLUG = Declared().slug
 
@@ -453,3 +464,21 @@ def test_a_label_table_may_be_as_large_as_a_set(desk: Desk) -> None:
         writer.writerow([f"{seed}.png", f"x{seed}", seed % 2, ""])
     desk.write_table(buffer.getvalue())
     assert desk.load().counts["effusion"]["unknown"] == 60
+
+
+def test_a_further_column_is_stored_with_each_case_and_covered_by_the_digest(
+    tmp_path: Path, sqlite_store: Store
+) -> None:
+    desk = Desk(tmp_path, sqlite_store, Declared(subgroups=DeclaredSubgroups(("sex", "projection"))))
+    desk.header.append("projection")
+    for seed in range(4):
+        desk.add(f"s{seed}.dcm", f"p{seed}", "0", "1", "PA" if seed % 2 else "")
+    desk.write_table()
+    first = desk.load()
+    with sqlite_store.read() as session:
+        kept = [case.further for case in cases_of_set(session, first.digest)]
+    assert sorted(map(str, kept)) == ["{'projection': 'PA'}"] * 2 + ["{}"] * 2
+    desk.rows[0][-1] = "AP"
+    desk.write_table()
+    second = desk.load()
+    assert (second.version, second.digest != first.digest) == (2, True)

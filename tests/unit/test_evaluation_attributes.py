@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
 from arena.challenge.clinical import Subgroups
 from arena.evaluation.attributes import case_attributes
@@ -14,7 +14,7 @@ from arena.store.tables import Case
 EVERY = Subgroups(columns=("sex", "age", "site", "manufacturer"), age_bands=(18, 60))
 
 
-def row(name: str, **attributes: str | int | None) -> Case:
+def row(name: str, **attributes: str | int | dict[str, str] | None) -> Case:
     return Case(case_set_digest="d", name=name, patient_key="p0001", study_sha256="s", study_size_bytes=1, **attributes)
 
 
@@ -37,9 +37,16 @@ def test_only_declared_columns_are_handed_on() -> None:
     assert case_attributes(ROWS, Subgroups(columns=())).of(["c0001", "c0002"]) == {}
 
 
-def test_every_column_that_can_be_declared_is_stored() -> None:
-    allowed = get_args(get_args(Subgroups.model_fields["columns"].annotation)[0])
-    assert set(case_attributes(ROWS, Subgroups(columns=allowed)).columns) == set(allowed)
+def test_a_further_column_of_the_label_table_is_handed_on_too() -> None:
+    rows = [row("c0001", further={"projection": "PA"}), row("c0002", further={}), row("c0003")]
+    attributes = case_attributes(rows, Subgroups(columns=("projection",)))
+    assert attributes.columns == {"projection": ("PA", None, None)}
+
+
+@pytest.mark.parametrize("column", ["study", "patient", "case", "Sex", "9th", "a b", "x" * 31])
+def test_a_column_that_identifies_or_has_an_odd_name_cannot_be_declared(column: str) -> None:
+    with pytest.raises(ValidationError):
+        Subgroups(columns=(column,))
 
 
 def test_other_cases_than_the_set_s_are_refused() -> None:

@@ -42,6 +42,21 @@ def test_optional_columns_become_attributes(tmp_path: Path) -> None:
     assert second.attributes == Attributes()
 
 
+def test_a_declared_further_column_is_read_beside_the_attributes(tmp_path: Path) -> None:
+    text = "study,patient,nodule,effusion,sex,projection\na,x,0,1,M,PA\nb,y,0,1,,\n"
+    first, second = read_labels(table(tmp_path, text), FINDINGS, ("sex", "projection"))
+    assert (first.attributes, first.further) == (Attributes("M"), (("projection", "PA"),))
+    assert second.further == ()
+
+
+def test_a_declared_further_column_must_be_there_and_its_texts_be_short(tmp_path: Path) -> None:
+    with pytest.raises(ReferenceMismatch, match="1 columns are missing: projection"):
+        read_labels(table(tmp_path, HEADER + "a,x,0,1\n"), FINDINGS, ("projection",))
+    long = f"{HEADER.strip()},projection\na,x,0,1,{'P' * 65}\n"
+    with pytest.raises(ReferenceMismatch, match="projection \\(at most 64 characters\\)"):
+        read_labels(table(tmp_path, long), FINDINGS, ("projection",))
+
+
 def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
     text = b"\xef\xbb\xbf" + HEADER.replace("\n", "\r\n").encode() + b"a,x,0,1\r\n"
     assert len(read_labels(table(tmp_path, text), FINDINGS)) == 1
