@@ -166,19 +166,22 @@ class Watch:
         news = 0.0
         while not self._done.wait(_PAUSE_SECONDS):
             if time.monotonic() >= news:
-                self._find()
-                for sight in self.sights.values():
+                self.find()
+                for sight in list(self.sights.values()):
                     sight.look_closely()
                 news = time.monotonic() + _NEWS_SECONDS
-            for sight in self.sights.values():
+            for sight in list(self.sights.values()):
                 sight.look()
         self._engine.close()  # this thread's connection
 
-    def _find(self) -> None:
+    def find(self) -> None:
+        """Take up the containers that run now."""
         for container, labels in self._engine.containers_of(self._runner_id).items():
             if container not in self.sights and labels:
                 sight = sight_of(self._engine, self.root, container)
                 if sight is not None:
+                    sight.look()
+                    sight.look_closely()
                     self.sights[container] = sight
 
 

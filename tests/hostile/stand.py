@@ -17,7 +17,7 @@ import pytest
 from runners.attach import Ended, Line, Overlong
 from runners.container import Box
 from runners.engine import ContainerEnd, Engine
-from runners.execute import receipt_name
+from runners.execute import STEPS, receipt_name
 from runners.images.build import build_from_files
 from runners.local import LocalRunner
 from runners.policy import Placement, SandboxPolicy, volumes_to_cover
@@ -165,12 +165,12 @@ class Stand:
         """Let the runner evaluate these attacks, and watch it from outside; the host itself must not fail."""
         spec = self.spec(attacks, image, **limits)
         with Watch(self.engine, self.bench.runner_id) as watch:
-            self.receipt_of(spec)
+            self.receipt_of(spec, watch)
         return self.result(spec, watch)
 
-    def receipt_of(self, spec: AttemptSpec) -> dict[str, Any]:
+    def receipt_of(self, spec: AttemptSpec, watch: Watch | None = None) -> dict[str, Any]:
         """Let the runner evaluate an attempt, and return its receipt."""
-        runner = self.runner(1)
+        runner = self.runner(1, watch)
         runner.submit(spec)
         self.await_end(runner, spec.attempt_id)
         stored = self.bench.results.get_named(receipt_name(spec.attempt_id))
@@ -178,9 +178,17 @@ class Stand:
         receipt: dict[str, Any] = json.loads(stored)
         return receipt
 
-    def runner(self, slots: int) -> LocalRunner:
-        """Start a runner with so many slots; it is closed with the stand."""
-        runner = self.bench.runner(slots=slots)
+    def runner(self, slots: int, watch: Watch | None = None) -> LocalRunner:
+        """Start a runner with so many slots; it is closed with the stand.
+
+        The witness is called when an attempt's first container runs, so that none is too quick for it.
+        """
+
+        def observe(step: str, _attempt: str) -> None:
+            if watch is not None and step == STEPS[0]:
+                watch.find()
+
+        runner = self.bench.runner(slots=slots, observe=observe)
         runner.reap()
         self.started.append(runner)
         return runner

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,9 @@ def test_attack_29_a_working_folder_behind_a_descriptor(stand: Stand, intake: In
     assert receipt["startup_seconds"] is None
     assert {each["cases"] for each in receipt["manifest"]["containers"]} == {0}
     assert stand.engine.containers_of(stand.bench.runner_id) == {}
+    until = time.monotonic() + 20.0
+    while shims_of(container) and time.monotonic() < until:
+        time.sleep(0.1)
     assert shims_of(container) == []
     witness.without_guard("not tried: the runtimes here are patched")
     witness.with_guard("refused by intake; where it comes to the engine all the same, nothing starts")

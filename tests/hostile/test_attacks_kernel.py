@@ -113,6 +113,7 @@ def tried(stand: Stand, listener: Listener) -> Tried:
         "calls": {},
         "devices": {"paths": list(DEVICES)},
         "unlock": {"paths": [*SETTINGS, *PROGRAMS]},
+        "wait": {"seconds": 0.8},  # for the witness: what they opened stays open
     }
     played = stand.play(*({"attack": name, **given} for name, given in attacks.items()), HONEST)
     assert [case.ending for case in played.cases] == [("ok", None)] * (len(attacks) + 1)

@@ -61,8 +61,9 @@ def test_attack_14_a_process_without_parent(stand: Stand, witness: Witness) -> N
         loose.sight.look()
         assert loose.sight.tasks > before
     witness.without_guard("a container that each case enters by `exec`: the process outlives its case")
-    played = stand.play(attack("daemon"), attack("crash", code=1), HONEST)
-    assert [case.outcome for case in played.cases] == ["ok", "crashed", "ok"]
+    seen = attack("wait", seconds=0.8)
+    played = stand.play(attack("daemon"), seen, attack("crash", code=1), seen, HONEST)
+    assert [case.outcome for case in played.cases] == ["ok", "ok", "crashed", "ok", "ok"]
     first, second = played.watch.sights.values()
     assert len(first.processes) > len(second.processes), "the process was there"
     the_next_is_well(played)
