@@ -45,9 +45,7 @@ class Runtime:
         if self.engine.get("Engine") == "Podman":
             raise EngineRefused(action, None, "GPUs are asked for of Docker only, not of Podman")
         if self.gvisor:
-            raise EngineRefused(
-                action, None, "gVisor does not pass them on; the challenge needs isolation standard"
-            )
+            raise EngineRefused(action, None, "gVisor does not pass them on; the challenge needs isolation standard")
         if self.engine.get("GpusBy") is None:
             why = "it knows neither the runtime nvidia nor a CDI device of a GPU; install NVIDIA's container toolkit"
             raise EngineRefused(action, None, why)

@@ -279,7 +279,12 @@ def test_a_leaderboard_is_shown_as_table_document_and_csv(arena: Run, folder: Pa
         assert words in out
     assert LeaderboardDocument.model_validate_json(arena("leaderboard", "chest", "--json")[1]) == published
     first, second = csv.DictReader(io.StringIO(arena("leaderboard", "chest", "--csv")[1]))
-    assert (first["rank"], first["macro_auc"], first["n_cases"], first["timed_out_percent"]) == ("1", "0.87", "100", "3")
+    assert (first["rank"], first["macro_auc"], first["n_cases"], first["timed_out_percent"]) == (
+        "1",
+        "0.87",
+        "100",
+        "3",
+    )
     assert (second["rank"], second["macro_auc"], second["median_seconds"]) == ("", "", "")
 
 
