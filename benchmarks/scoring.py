@@ -38,7 +38,7 @@ Doubles = NDArray[np.float64]
 class Contest:
     """Predictions in the order in which they are stored, one finding after the other; both of shape (K, n)."""
 
-    levels: NDArray[np.int32]
+    levels: NDArray[np.int16]
     labels: NDArray[np.int8]
     patients: NDArray[np.int64]
 
@@ -54,7 +54,7 @@ def make_contest(n: int, findings: int, studies_per_patient: float = 5 / 3) -> C
     n_patients = round(n / studies_per_patient)
     owners = np.concatenate([np.arange(n_patients), rng.integers(0, n_patients, n - n_patients)])
     labels = np.empty((findings, n), dtype=np.int8)
-    levels = np.empty((findings, n), dtype=np.int32)
+    levels = np.empty((findings, n), dtype=np.int16)
     for label, level in zip(labels, levels, strict=True):
         label[:] = rng.random(n) < 0.1
         level[:] = np.rint(TOP_LEVEL * np.clip(rng.beta(2, 5, n) + 0.2 * label, 0, 1))

@@ -131,9 +131,9 @@ def scoring_inputs(
 
 def _levels(
     cases: Sequence[str], findings: Sequence[str], predictions: pa.Table
-) -> np.ndarray[Any, np.dtype[np.int32]]:
+) -> np.ndarray[Any, np.dtype[np.int16]]:
     """Return the levels, shape (cases, findings), each finding in one piece of memory as the scorer reads it."""
-    levels = np.full((len(findings), len(cases)), MISSING_LEVEL, dtype=np.int32)
+    levels = np.full((len(findings), len(cases)), MISSING_LEVEL, dtype=np.int16)
     rows = pc.index_in(predictions["case"], pa.array(cases, pa.string())).to_numpy()
     columns = pc.index_in(predictions["finding"], pa.array(findings, pa.string())).to_numpy()
     levels[columns, rows] = predictions["level"].to_numpy()

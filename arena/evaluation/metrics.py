@@ -199,7 +199,7 @@ def _packed(declared: MetricDeclaration, inputs: ScoringInputs, seed: int, limit
     np.savez(
         buffer,
         header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-        levels=inputs.levels,
+        levels=inputs.levels.astype(np.int32),  # whose squares a metric may take
         labels=inputs.labels,
         patients=inputs.patients,
         outcomes=np.array([outcome.value for outcome in inputs.outcomes]),

@@ -16,10 +16,23 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class ClassCounts:
-    """How many positive and negative cases stand at each code, lowest first; both of shape (size,)."""
+    """How many negative (column 0) and positive (column 1) cases stand at each code, lowest first.
 
-    positive: NDArray[np.int64]
-    negative: NDArray[np.int64]
+    Attributes:
+        table: Shape (size, 2), in one piece of memory.
+    """
+
+    table: NDArray[np.int64]
+
+    @property
+    def negative(self) -> NDArray[np.int64]:
+        """Negative cases at each code, shape (size,); a view."""
+        return self.table[:, 0]
+
+    @property
+    def positive(self) -> NDArray[np.int64]:
+        """Positive cases at each code, shape (size,); a view."""
+        return self.table[:, 1]
 
     @property
     def positives(self) -> int:
@@ -41,9 +54,7 @@ def class_cells(codes: NDArray[np.int64], positive: NDArray[np.bool_]) -> NDArra
 
 def count_cells(cells: NDArray[np.int64], size: int) -> ClassCounts:
     """Count the cases of each cell; `size` is the number of codes."""
-    # Two views of one table: copies of them would cost more than every pass over them saves.
-    table = np.bincount(cells, minlength=2 * size).reshape(size, 2)
-    return ClassCounts(positive=table[:, 1], negative=table[:, 0])
+    return ClassCounts(np.bincount(cells, minlength=2 * size).reshape(size, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +76,18 @@ class Placements:
 
 def placements(counts: ClassCounts) -> Placements:
     """Return the doubled placement values (DeLong, DeLong and Clarke-Pearson 1988, doi:10.2307/2531595)."""
-    upto_negative = np.cumsum(counts.negative)
-    upto_positive = np.cumsum(counts.positive)
-    positives, negatives = int(upto_positive[-1]), int(upto_negative[-1])
-    upto_negative *= 2
-    upto_negative -= counts.negative
-    upto_positive *= -2
-    upto_positive += counts.positive
-    upto_positive += 2 * positives
-    return Placements(upto_negative, upto_positive, positives, negatives)
+    negatives, of_positive = _twice_below(counts.negative)
+    positives, of_negative = _twice_below(counts.positive)
+    np.subtract(2 * positives, of_negative, out=of_negative)
+    return Placements(of_positive, of_negative, positives, negatives)
+
+
+def _twice_below(count: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+    """Return how many there are in all, and for each code 2 · (those below) + (those at) it."""
+    upto = np.empty(count.size + 1, dtype=np.int64)
+    upto[0] = 0
+    np.cumsum(count, out=upto[1:])
+    return int(upto[-1]), upto[1:] + upto[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,5 +113,5 @@ def auc_from_counts(counts: ClassCounts, doubled: Placements | None = None) -> A
     doubled = placements(counts) if doubled is None else doubled
     if doubled.positives == 0 or doubled.negatives == 0:
         return None
-    two_u = int((counts.positive * doubled.of_positive).sum())
+    two_u = int(np.dot(counts.positive, doubled.of_positive))
     return Auc(two_u, doubled.positives, doubled.negatives)

@@ -31,6 +31,7 @@ class Cases:
 
     Attributes:
         positive: Whether the reference is positive, shape (c,).
+        first_cell: The cell of the lowest answer of each case, 2 + class (`arena.scoring.missing`), shape (c,).
         patients: Patient code of each case, 0…n_patients − 1, shape (c,).
         n_patients: Patients of the whole case set, I.
         patients_positive: Patients that hold a positive of these cases.
@@ -39,6 +40,7 @@ class Cases:
     """
 
     positive: NDArray[np.bool_]
+    first_cell: NDArray[np.int16]
     patients: NDArray[np.int64]
     n_patients: int
     patients_positive: int
@@ -67,6 +69,7 @@ def make_cases(positive: NDArray[np.bool_], patients: NDArray[np.int64], n_patie
     holders = np.bincount(patients * 2 + positive, minlength=2 * n_patients).reshape(n_patients, 2) > 0
     return Cases(
         positive=positive,
+        first_cell=positive + np.int16(2),
         patients=patients,
         n_patients=n_patients,
         patients_positive=int(np.count_nonzero(holders[:, 1])),
@@ -115,10 +118,8 @@ def make_level_column(levels: NDArray[np.signedinteger[Any]], cases: Cases) -> C
         cases: The references of the same cases.
     """
     size = TOP_LEVEL + 3
-    short = levels.astype(np.int16)  # holds 2 · 10,001 + 1, and is four times as fast to go through
-    short *= 2
-    short += 2
-    short += cases.positive
+    short = levels.astype(np.int16, copy=False) * np.int16(2)  # holds 2 · 10,001 + 1; the fewer bytes the faster
+    short += cases.first_cell
     cells = short.astype(np.int64)
     return Column(cases=cases, cells=cells, counts=count_cells(cells, size))
 
@@ -150,8 +151,13 @@ def column_auc(column: Column) -> ColumnAuc | None:
     scale = 2.0 * m * n
     table = np.empty((column.size, 2))
     # V − A = (2nV · m − 2U) / 2mn: the bracket is an integer, so equal orderings give equal floats.
-    table[:, 1] = (doubled.of_positive * m - auc.two_u) * (_correction(cases.patients_positive) / (scale * m))
-    table[:, 0] = (doubled.of_negative * n - auc.two_u) * (_correction(cases.patients_negative) / (scale * n))
+    of_positive, of_negative = doubled.of_positive, doubled.of_negative
+    of_positive *= m
+    of_positive -= auc.two_u
+    of_negative *= n
+    of_negative -= auc.two_u
+    np.multiply(of_positive, _correction(cases.patients_positive) / (scale * m), out=table[:, 1])
+    np.multiply(of_negative, _correction(cases.patients_negative) / (scale * n), out=table[:, 0])
     return ColumnAuc(auc, table.reshape(-1))
 
 
@@ -172,10 +178,9 @@ def column_variance(column: Column, table: NDArray[np.float64], influence: NDArr
     `influence` is φ where the caller has it already.
     """
     if column.cases.independent:
-        squares = np.square(table).reshape(-1, 2)
-        squares[:, 0] *= column.counts.negative
-        squares[:, 1] *= column.counts.positive
-        return float(np.sum(squares.reshape(-1)))
+        squares = np.square(table)
+        squares *= column.counts.table.reshape(-1)
+        return float(np.sum(squares))
     return sum_of_squares(patient_influence(column, table) if influence is None else influence)
 
 

@@ -99,7 +99,7 @@ def make_tally(column: Column) -> Tally:
     codes = np.flatnonzero(column.counts.positive + column.counts.negative)
     steps = max(math.isqrt(codes.size), 1)
     groups = max(-(-codes.size // steps), 1)
-    held = np.stack([column.counts.negative[codes], column.counts.positive[codes]], axis=1).reshape(-1)
+    held = column.counts.table[codes].reshape(-1)
     bytes_of = -(-held // _GROUP)  # small groups of each occupied code and class, in the order of the sorted cases
     first = np.cumsum(held) - held
     rank = np.arange(int(bytes_of.sum())) - np.repeat(np.cumsum(bytes_of) - bytes_of, bytes_of)

@@ -254,9 +254,9 @@ class _Room:
 
 
 def _class_counts(tally: Tally, table: NDArray[Any]) -> ClassCounts:
-    full = np.zeros((2, tally.size), dtype=np.int64)
-    full[:, tally.codes] = table
-    return ClassCounts(positive=full[1], negative=full[0])
+    full = np.zeros((tally.size, 2), dtype=np.int64)
+    full[tally.codes] = table.T
+    return ClassCounts(full)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def slow_counts(column: Column, weights: NDArray[np.int32]) -> ClassCounts:
     counts = {True: [0] * column.size, False: [0] * column.size}
     for cell, positive, patient in zip(column.cells, column.cases.positive, column.cases.patients, strict=True):
         counts[bool(positive)][int(cell) // 2] += int(weights[patient])
-    return ClassCounts(positive=np.array(counts[True]), negative=np.array(counts[False]))
+    return ClassCounts(np.array([counts[False], counts[True]]).T)
 
 
 def test_a_seed_follows_from_the_case_set_and_the_rules_alone() -> None:
