@@ -90,27 +90,32 @@ class Tally:
     gather: csr_array
     heaviest: int
 
+    @property
+    def n_sums(self) -> int:
+        """How many weighted counts a block of replicates has."""
+        return self.steps * 2 * self.groups * LANES
+
 
 def make_tally(column: Column) -> Tally:
-    """Prepare a finding: sort its cases by cell, once for all replicates."""
-    cells, patients = column.cells, column.cases.patients
-    narrow = cells.astype(np.uint16) if 2 * column.size <= np.iinfo(np.uint16).max else cells
-    order = np.argsort(narrow, kind="stable")
-    codes = np.flatnonzero(column.counts.positive + column.counts.negative)
+    """Prepare a finding: sort its cases by their row of the grid, once for all replicates."""
+    codes = np.flatnonzero(column.counts.table.any(axis=1))
     steps = max(math.isqrt(codes.size), 1)
     groups = max(-(-codes.size // steps), 1)
-    held = column.counts.table[codes].reshape(-1)
-    bytes_of = -(-held // _GROUP)  # small groups of each occupied code and class, in the order of the sorted cases
+    position = np.arange(codes.size)
+    row_of_code = np.zeros(column.size, dtype=np.uint16 if 2 * column.size <= np.iinfo(np.uint16).max else np.int64)
+    row_of_code[codes] = position % steps * 2 * groups + position // steps
+    row_of_cell = np.stack([row_of_code, row_of_code + groups], axis=1).reshape(-1)
+    order = np.argsort(row_of_cell[column.cells], kind="stable")
+    held = np.zeros((steps, groups, 2), dtype=np.int64)
+    held[position % steps, position // steps] = column.counts.table[codes]
+    held = held.transpose(0, 2, 1).reshape(-1)
+    bytes_of = -(-held // _GROUP)  # small groups of each row
+    ends = np.cumsum(bytes_of)
     first = np.cumsum(held) - held
-    rank = np.arange(int(bytes_of.sum())) - np.repeat(np.cumsum(bytes_of) - bytes_of, bytes_of)
-    bounds = np.append(np.repeat(first, bytes_of) + rank * _GROUP, cells.size)
-    add = _ones(bounds, patients[order], column.cases.n_patients)
-    position = np.arange(codes.size).repeat(2)
-    row_of = ((position % steps) * 2 + np.tile([0, 1], codes.size)) * groups + position // steps
-    rows = np.repeat(row_of, bytes_of)
-    by_row = np.argsort(rows, kind="stable")
-    row_bounds = np.searchsorted(rows[by_row], np.arange(steps * 2 * groups + 1))
-    gather = _ones(row_bounds, by_row, rows.size)
+    rank = np.arange(int(ends[-1])) - np.repeat(ends - bytes_of, bytes_of)
+    bounds = np.append(np.repeat(first, bytes_of) + rank * _GROUP, column.cells.size)
+    add = _ones(bounds, column.cases.patients[order], column.cases.n_patients)
+    gather = _ones(np.append(0, ends), np.arange(rank.size), rank.size)
     return Tally(codes, column.size, steps, groups, add, gather, int(held.max(initial=0)))
 
 
@@ -123,8 +128,13 @@ def _ones(bounds: NDArray[np.int64], indices: NDArray[np.int64], n_columns: int)
     )
 
 
-def weighted_cells(tally: Tally, block: LaneBlock) -> NDArray[np.int64]:
+def weighted_cells(tally: Tally, block: LaneBlock, room: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """Return the weighted counts of every cell and replicate.
+
+    Args:
+        tally: The finding.
+        block: The weights.
+        room: At least `tally.n_sums` numbers, where the result is put, so that a loop touches no fresh memory.
 
     Returns:
         Shape (steps, 2, groups, 64), class 1 positive; see `Tally` for where a code stands.
@@ -139,7 +149,8 @@ def weighted_cells(tally: Tally, block: LaneBlock) -> NDArray[np.int64]:
     gather = tally.gather
     if block.peak > _PEAK or block.peak * tally.heaviest > np.iinfo(np.uint16).max:
         gather = gather.astype(np.int64)
-    cells = np.empty((gather.shape[0], LANES), dtype=np.int64)
+    room = np.empty(tally.n_sums, dtype=np.int64) if room is None else room[: tally.n_sums]
+    cells = room.reshape(-1, LANES)
     for lanes, half in zip((slice(_HALF), slice(_HALF, None)), halves, strict=True):
         cells[:, lanes] = gather @ half.astype(gather.dtype, copy=False)
     return cells.reshape(tally.steps, 2, tally.groups, LANES)

@@ -227,19 +227,21 @@ def resampled_counts(columns: Sequence[Column], seed: int, count: int) -> Iterat
 
 def planned_counts(columns: Sequence[Column], plan: ResamplePlan) -> Iterator[tuple[ClassCounts, ...]]:
     """Yield the class counts of the replicates of a plan; see `resampled_counts`."""
-    tallies, room = [make_tally(column) for column in columns], _Room(plan)
+    tallies = [make_tally(column) for column in columns]
+    room = _Room(plan, tallies)
     for start in range(0, len(plan.replicates), LANES):
         block = room.block(start)
-        tables = [by_code(tally, weighted_cells(tally, block)) for tally in tallies]
+        tables = [by_code(tally, room.cells(tally, block)) for tally in tallies]
         for lane in range(min(LANES, len(plan.replicates) - start)):
             yield tuple(_class_counts(tally, table[lane]) for tally, table in zip(tallies, tables, strict=True))
 
 
 class _Room:
-    """The memory in which one thread draws blocks of replicates, one after the other."""
+    """The memory in which one thread draws blocks of replicates and counts their cases, one after the other."""
 
-    def __init__(self, plan: ResamplePlan) -> None:
+    def __init__(self, plan: ResamplePlan, tallies: Sequence[Tally]) -> None:
         self._plan = plan
+        self._cells = np.empty(max(tally.n_sums for tally in tallies), dtype=np.int64)
         self._weights = np.empty((LANES, plan.n_patients), dtype=np.uint8)
         self._packed = np.empty((plan.n_patients, LANES // 2), dtype=np.uint16)
 
@@ -251,6 +253,10 @@ class _Room:
             _draw(plan.seed, number, row)
         self._weights[len(numbers) :] = 0
         return pack_lanes(self._weights, self._packed)
+
+    def cells(self, tally: Tally, block: LaneBlock) -> NDArray[np.int64]:
+        """Count a finding's cases under a block; the result is overwritten by the next call."""
+        return weighted_cells(tally, block, self._cells)
 
 
 def _class_counts(tally: Tally, table: NDArray[Any]) -> ClassCounts:
@@ -322,18 +328,19 @@ def resampled_scores(
         threads: How many blocks of 64 replicates are computed at once; changes no bit of the result. Each needs about
             130 bytes per patient.
     """
-    tallies = [make_tally(column) for column in columns]
+    with ThreadPoolExecutor(threads) as pool:
+        tallies = list(pool.map(make_tally, columns))
     linear = [
         linear_sums(tally, cell_losses(tally.size), code) for tally, code in zip(tallies, threshold_codes, strict=True)
     ]
     starts = range(0, len(plan.replicates), LANES)
 
     def sums(thread: int) -> list[list[LaneSums]]:
-        room = _Room(plan)
+        room = _Room(plan, tallies)
         found = []
         for start in starts[thread::threads]:
             block = room.block(start)
-            found.append([lane_sums(weighted_cells(of, block), by) for of, by in zip(tallies, linear, strict=True)])
+            found.append([lane_sums(room.cells(of, block), by) for of, by in zip(tallies, linear, strict=True)])
         return found
 
     with ThreadPoolExecutor(threads) as pool:
