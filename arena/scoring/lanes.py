@@ -106,9 +106,9 @@ def make_tally(column: Column) -> Tally:
     row_of_code[codes] = position % steps * 2 * groups + position // steps
     row_of_cell = np.stack([row_of_code, row_of_code + groups], axis=1).reshape(-1)
     order = np.argsort(row_of_cell[column.cells], kind="stable")
-    held = np.zeros((steps, groups, 2), dtype=np.int64)
-    held[position % steps, position // steps] = column.counts.table[codes]
-    held = held.transpose(0, 2, 1).reshape(-1)
+    grid = np.zeros((steps, groups, 2), dtype=np.int64)
+    grid[position % steps, position // steps] = column.counts.table[codes]
+    held = grid.transpose(0, 2, 1).reshape(-1)
     bytes_of = -(-held // _GROUP)  # small groups of each row
     ends = np.cumsum(bytes_of)
     first = np.cumsum(held) - held
