@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from arena.cli.logs import log_to_stderr
+from arena.cli.logs import log_to_stderr, printable
 from arena.settings import Settings
 from arena.store import queue
 from arena.wiring import Host, open_host
@@ -81,7 +81,8 @@ def report(host: Host, *, as_json: bool) -> None:
         return
     typer.echo("Evaluations: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) + ".")
     for code, reason in held:
-        typer.echo(f"  {code} is held, nothing is charged to its vendor: {reason}. Mend the host, then --retry-held.")
+        why = printable(reason or "no reason is known")
+        typer.echo(f"  {code} is held, nothing is charged to its vendor: {why}. Mend the host, then --retry-held.")
 
 
 def work() -> None:

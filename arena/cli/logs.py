@@ -1,4 +1,9 @@
-"""Log lines of long-running commands: a fixed event name and its fields, never patients, labels or container output."""
+"""Log lines of long-running commands: a fixed event name and its fields, never patients, labels or container output.
+
+Some values are the words of an engine about an image, which quote names of the image's own files: any bytes at all. So
+whatever could begin a line, move a cursor or turn a text round is written as its number, in the one place where lines
+are made.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,41 @@ import logging
 import sys
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_NEEDS_QUOTES = frozenset(' "=\\')
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Return a text of one line: what is not printable, but for the characters to `keep`, is written as its number."""
+    return "".join(each if each.isprintable() or each in keep else _number(ord(each)) for each in text)
+
+
+def _number(code: int) -> str:
+    digits, letter = next((digits, letter) for digits, letter in ((2, "x"), (4, "u"), (8, "U")) if code < 16**digits)
+    return f"\\{letter}{code:0{digits}x}"
+
+
+def quoted(value: object) -> str:
+    """Return a field's value so that a line's fields can be told apart: in quotes where it is not one plain word.
+
+    Within quotes a backslash and a quote have a backslash before them.
+    """
+    text = str(value)
+    shown = printable(text.replace("\\", "\\\\").replace('"', '\\"'))
+    return f'"{shown}"' if not text or not _NEEDS_QUOTES.isdisjoint(text) or not text.isprintable() else text
 
 
 class EventFormatter(logging.Formatter):
-    """`2026-05-01T12:00:00Z INFO attempt_accepted attempt=… shard=…`."""
+    """`2026-05-01T12:00:00Z INFO attempt_accepted attempt=… shard=… reason="two words"`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line, and a traceback below it where there is one."""
+        """Return one line, and a traceback below it, set in by four spaces, where there is one."""
         time = self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z")
-        fields = " ".join(f"{key}={value}" for key, value in vars(record).items() if key not in _STANDARD)
-        line = f"{time} {record.levelname} {record.getMessage()} {fields}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        fields = " ".join(f"{key}={quoted(value)}" for key, value in vars(record).items() if key not in _STANDARD)
+        line = f"{time} {record.levelname} {printable(record.getMessage())} {fields}".rstrip()
+        if not record.exc_info:
+            return line
+        below = self.formatException(record.exc_info).split("\n")
+        return "\n".join([line, *(f"    {printable(each)}" for each in below)])
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from arena.cli.logs import printable
 from arena.errors import ArenaError
 
 _HELP = """Rapid contests between radiology-AI products on sealed DICOM studies.
@@ -95,7 +96,8 @@ def main() -> None:
     try:
         app()
     except ArenaError as error:
-        typer.echo(f"Error: {error}", err=True)
+        shown = printable(str(error), keep="\n")  # an engine's words may quote a name inside an image
+        typer.echo(f"Error: {shown}", err=True)
         raise SystemExit(error.exit_code) from error
     except ValidationError as error:
         if not error.title.endswith("Settings"):
