@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import docker
@@ -59,6 +60,11 @@ class Connection:
                 parts = self._api.version().get("Components") or ()
             self._podman = any("Podman" in part["Name"] for part in parts)
         return self._podman
+
+    def now(self) -> float:
+        """Return the engine's own time, in seconds since 1970: it may be on another machine, with another clock."""
+        with asking("tell its time"):
+            return datetime.fromisoformat(self._api.info()["SystemTime"]).timestamp()
 
     def describe(self) -> dict[str, Any]:
         """Return what the manifest keeps of the engine: its version, kernel, cgroups, runtimes and security options."""

@@ -21,7 +21,7 @@ from runners.archived import kept_name, refuse_names
 from runners.asking import asking
 from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, ImageUnavailable, SandboxRefused
 from runners.podman import specification
-from runners.policy import RUNNER_LABEL, seccomp_of
+from runners.policy import ATTEMPT_LABEL, RUNNER_LABEL, seccomp_of
 from runners.volumes import Volumes
 
 # How engines say what came of an archive; the longer one first.
@@ -42,10 +42,11 @@ _NOT_RUNNING = "container state improper"
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What a run needs to know of an image: its id and the VOLUME paths that it declares."""
+    """What a run needs to know of an image: its id, the VOLUME paths that it declares, and its WORKDIR."""
 
     image_id: str
     volumes: tuple[str, ...]
+    workdir: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Engine(Volumes):
                 return None
             raise
         config = found.get("Config") or {}
-        return ImageFacts(str(found["Id"]), tuple(config.get("Volumes") or ()))
+        return ImageFacts(str(found["Id"]), tuple(config.get("Volumes") or ()), str(config.get("WorkingDir") or ""))
 
     def ensure_image(self, image_id: str, archive: Path | None) -> ImageFacts:
         """Return the image's facts; load its archive only where the engine does not have the id.
@@ -215,9 +216,13 @@ class Engine(Volumes):
 
     def containers_of(self, runner_id: str) -> dict[str, dict[str, str]]:
         """Return the containers with a runner's label, running or not: id → labels."""
-        with asking("list containers"):
-            found = self._api.containers(all=True, filters={"label": f"{RUNNER_LABEL}={runner_id}"})
+        found = self._containers_with(f"{RUNNER_LABEL}={runner_id}")
         return {str(each["Id"]): dict(each.get("Labels") or {}) for each in found}
+
+    def containers_made_for(self, attempt_id: str) -> dict[str, float]:
+        """Return the containers with an attempt's label, of whatever runner: id → when it was made, as `now` counts."""
+        found = self._containers_with(f"{ATTEMPT_LABEL}={attempt_id}")
+        return {str(each["Id"]): float(each["Created"]) for each in found}
 
     def build(self, context: Any, *, tag: str, arguments: Mapping[str, str]) -> str:
         """Build an image without network from a tar stream; return its id.
@@ -255,6 +260,10 @@ class Engine(Volumes):
         except EngineRefused as refused:
             if refused.status != _NOT_FOUND:
                 raise
+
+    def _containers_with(self, label: str) -> list[dict[str, Any]]:
+        with asking("list containers"):
+            return list(self._api.containers(all=True, filters={"label": label}))
 
     def _create_by_podman(self, request: Mapping[str, Any]) -> str:
         # Podman reads the profile now, from a path of its host, which this process has to share anyway.

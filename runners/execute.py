@@ -27,8 +27,9 @@ from runners.keptlog import KeptLog
 from runners.loading import load_submitted
 from runners.manifest import sandbox_manifest
 from runners.modes import arrangement_of, output_space, refuse_unknown, shard_of
+from runners.overdue import SELF_TEST, reap_overdue
 from runners.parent import Together, hold_together, parent_name
-from runners.policy import ATTEMPT_LABEL, Placement, SandboxPolicy, volumes_to_cover
+from runners.policy import ATTEMPT_LABEL, Placement, SandboxPolicy, refuse_workdir, volumes_to_cover
 from runners.protocol import BlobSource, Observe, ResultSink
 from runners.runtimes import Runtime, runtime_of
 from runners.shard import Canceller, ShardRun
@@ -144,7 +145,7 @@ def execute_attempt(
         RunnerFault: A container or folder could not be removed, or the attempt's id is no name. Reaping finds
             leftovers.
     """
-    if not _ATTEMPT_ID.fullmatch(spec.attempt_id):
+    if not _ATTEMPT_ID.fullmatch(spec.attempt_id) or spec.attempt_id == SELF_TEST:
         msg = f"Not an attempt id: {spec.attempt_id!r}"
         raise RunnerFault(msg)
     if results.get_named(receipt_name(spec.attempt_id)) is not None:
@@ -220,6 +221,7 @@ def _launcher(
     facts = host.engine.image(spec.image_id)
     if facts is None:
         facts = load_submitted(host.engine, spec.image_id, _archive(images, spec.image))
+    refuse_workdir(facts.workdir)
     policy = SandboxPolicy(
         spec.limits,
         runtime=runtime.name,
@@ -318,6 +320,8 @@ def _receipt(
 def reap(host: Host, *, alive: frozenset[str] = frozenset()) -> list[str]:
     """Remove the containers, volumes and staging folders of this runner's attempts that are not alive.
 
+    What any runner's self-test has left goes as well, once it is overdue.
+
     Args:
         host: The engine and folders to look through.
         alive: Ids of attempts that are running now.
@@ -328,6 +332,7 @@ def reap(host: Host, *, alive: frozenset[str] = frozenset()) -> list[str]:
     Raises:
         RunnerFault: The engine does not answer, or something cannot be removed.
     """
+    reap_overdue(host.engine)
     reaped: set[str] = set()
     for container, labels in host.engine.containers_of(host.runner_id).items():
         attempt = labels.get(ATTEMPT_LABEL, "")

@@ -15,7 +15,6 @@ import secrets
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from runners.faults import ContainerCannotStart
@@ -55,7 +54,8 @@ _MASKED = (
 )
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 _MOUNTED_BY_US = frozenset({"/tmp", "/dev/shm", INPUT})  # noqa: S108 - paths inside the container
-_NO_VOLUME_UNDER = ("/proc", "/sys", "/dev", INPUT, "/tmp")  # noqa: S108
+_OF_THE_KERNEL = ("/proc", "/sys", "/dev")
+_NO_VOLUME_UNDER = (*_OF_THE_KERNEL, INPUT, "/tmp")  # noqa: S108
 _MAX_VOLUMES = 32
 _SECCOMP = "seccomp="
 _GVISOR_PIDS = 1024
@@ -209,8 +209,7 @@ def volumes_to_cover(volumes: Iterable[str]) -> tuple[str, ...]:
         plain = path.rstrip("/") or "/"
         if plain in _MOUNTED_BY_US:
             continue
-        strange = not plain.startswith("/") or str(PurePosixPath(plain)) != plain or ".." in PurePosixPath(plain).parts
-        if strange or plain == "/" or any(plain == root or plain.startswith(root + "/") for root in _NO_VOLUME_UNDER):
+        if not _is_plain(plain) or _is_under(plain, _NO_VOLUME_UNDER):
             msg = "the image declares a VOLUME where none can be covered"
             raise ContainerCannotStart(msg)
         covered.append(plain)
@@ -218,6 +217,26 @@ def volumes_to_cover(volumes: Iterable[str]) -> tuple[str, ...]:
         msg = f"the image declares {len(covered)} volumes; {_MAX_VOLUMES} are allowed"
         raise ContainerCannotStart(msg)
     return tuple(covered)
+
+
+def refuse_workdir(folder: str) -> None:
+    """Refuse an image's WORKDIR in the kernel's file systems: it may name what a runtime has open (CVE-2024-21626).
+
+    Raises:
+        ContainerCannotStart: It lies there, or is not plain, so that its name does not tell where it lies.
+    """
+    plain = folder.rstrip("/")
+    if plain and (not _is_plain(plain) or _is_under(plain, _OF_THE_KERNEL)):
+        msg = "the image's WORKDIR is not a plain absolute path outside of /proc, /sys and /dev"
+        raise ContainerCannotStart(msg)
+
+
+def _is_plain(path: str) -> bool:
+    return path.startswith("/") and not {"", ".", ".."} & set(path[1:].split("/"))
+
+
+def _is_under(path: str, roots: Iterable[str]) -> bool:
+    return any(path == root or path.startswith(f"{root}/") for root in roots)
 
 
 def with_short_profile(settings: Mapping[str, Any]) -> dict[str, Any]:

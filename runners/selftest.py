@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from runners.execute import Host, reap
 from runners.faults import ContainerCannotStart, SandboxRefused
 from runners.images.holder import build_holder
 from runners.kernel import Window
+from runners.overdue import SELF_TEST
 from runners.policy import FIRST_UID, Placement, SandboxPolicy
 from runners.runtimes import Runtime
 from runners.space import OutputSpace
@@ -110,12 +111,14 @@ def try_runtime(
             host.engine,
             policy_of(host, runtime),
             facts.image_id,
-            lambda: Placement.fresh(cpus=cpus, input_source=folder, runner_id=host.runner_id, attempt_id="self-test"),
+            lambda: Placement.fresh(cpus=cpus, input_source=folder, runner_id=host.runner_id, attempt_id=SELF_TEST),
             program=("python3", "-E", "-S", "-c", _PROGRAM.read_text(encoding="utf-8")),
             window=window or Window(),
             holder_image=build_holder(host.engine),
         )
         findings = tuple(_findings(launcher, Path(folder), gvisor=runtime.gvisor))
+    with suppress(OSError):  # another self-test of this runner is at it
+        _folder(host).rmdir()
     return Verdict(runtime.name, isolation, time.monotonic() - began, findings)
 
 
@@ -128,8 +131,10 @@ def policy_of(host: Host, runtime: Runtime) -> SandboxPolicy:
 
 
 def _folder(host: Host) -> Path:
-    host.runs_root.mkdir(parents=True, exist_ok=True)
-    return host.runs_root
+    """Return the folder in which a successor finds what a killed self-test left."""
+    folder = host.runs_root / host.runner_id
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _findings(launcher: Launcher, folder: Path, *, gvisor: bool) -> Iterator[Finding]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping
 from contextlib import closing
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from runners.asking import asking
 from runners.connection import Connection
 from runners.faults import EngineRefused, EngineUnavailable
-from runners.policy import RUNNER_LABEL
+from runners.policy import ATTEMPT_LABEL, RUNNER_LABEL
 
 _CHUNK = 1 << 20
 _IN_USE_TRIES = 50
@@ -53,9 +54,17 @@ class Volumes(Connection):
 
     def volumes_of(self, runner_id: str) -> dict[str, dict[str, str]]:
         """Return the volumes with a runner's label: name → labels."""
-        with asking("list volumes"):
-            found = self._api.volumes(filters={"label": f"{RUNNER_LABEL}={runner_id}"}).get("Volumes") or ()
+        found = self._volumes_with(f"{RUNNER_LABEL}={runner_id}")
         return {str(each["Name"]): dict(each.get("Labels") or {}) for each in found}
+
+    def volumes_made_for(self, attempt_id: str) -> dict[str, float]:
+        """Return the volumes with an attempt's label, of whatever runner: name → when it was made, as `now` counts."""
+        found = self._volumes_with(f"{ATTEMPT_LABEL}={attempt_id}")
+        return {str(each["Name"]): datetime.fromisoformat(each["CreatedAt"]).timestamp() for each in found}
+
+    def _volumes_with(self, label: str) -> list[dict[str, Any]]:
+        with asking("list volumes"):
+            return list(self._api.volumes(filters={"label": label}).get("Volumes") or ())
 
     def read_files(self, container: str, path: str) -> Generator[bytes, None, None]:
         """Yield a path of a container as a tar archive; who stops early lets go of the engine at once.

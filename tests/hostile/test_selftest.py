@@ -4,6 +4,9 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +21,7 @@ from arena.settings import Settings
 from arena.wiring import open_host, require_runner
 from runners import selftest
 from runners.engine import Engine
-from runners.execute import Host
+from runners.execute import Host, reap
 from runners.faults import EngineRefused, SandboxRefused
 from runners.kernel import Window
 from runners.selftest import Gate, try_runtime
@@ -28,11 +31,22 @@ from tests.hostile.surroundings import BASE_IMAGE
 
 pytestmark = pytest.mark.engine
 
+KILLED = """
+import sys
+from pathlib import Path
+from runners.engine import Engine
+from runners.execute import Host
+from runners.selftest import try_runtime
+from runners.values import Isolation
+try_runtime(Host(Engine(base_url=sys.argv[1]), Path(sys.argv[2]), "test-killed"), Isolation.STANDARD, sys.argv[3], (0,))
+"""
+SOON_SECONDS = 120.0
+"""No timing: far more than a self-test takes, far less than for ever."""
 TRIED = ["kernel", "cpu", "network", "disk", "privileges", "output", "fork bomb", "memory bomb"]
 
 
 @pytest.fixture(scope="module")
-def lax_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def lax(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
     """An engine with a gVisor that leaves control groups alone, by a name and a program that do not tell."""
     runsc = shutil.which("runsc")
     assert runsc, "runsc is missing; scripts/ensure_gvisor.sh installs it"
@@ -43,11 +57,16 @@ def lax_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     own = OwnEngine("--add-runtime", f"runsc-quiet={program}")
     try:
         own.start()
-        with closing(own.engine()) as engine:
-            own.take_image(BASE_IMAGE)
-            yield engine
+        own.take_image(BASE_IMAGE)
+        yield own
     finally:
         own.stop()
+
+
+@pytest.fixture
+def lax_engine(lax: OwnEngine) -> Iterator[Engine]:
+    with closing(lax.engine()) as engine:
+        yield engine
 
 
 def base_id() -> str:
@@ -82,6 +101,29 @@ def test_canaries_give_it_away_where_the_kernel_cannot_be_seen(
     found = {finding.name: finding for finding in verdict.findings}
     assert not found["memory bomb"].held
     assert found["memory bomb"].saw == "256 MiB were used"
+
+
+def test_what_a_runner_leaves_that_is_killed_in_its_self_test_any_other_removes_once_it_is_overdue(
+    tmp_path: Path, lax: OwnEngine, lax_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, owner = tmp_path / "runs", "test-killed-canary"
+    with subprocess.Popen([sys.executable, "-c", KILLED, lax.address, str(runs), base_id()]) as worker:
+        until = time.monotonic() + SOON_SECONDS
+        while len(lax_engine.containers_of(owner)) < 2:  # the canary that has an /output, and its holder
+            assert worker.poll() is None, "it was not killed in time"
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        worker.kill()
+    other = Host(lax_engine, tmp_path / "other", "test-other")
+    reap(other)
+    assert len(lax_engine.containers_of(owner)) == 2, "a self-test that may still run is left alone"
+    assert len(lax_engine.volumes_of(owner)) == 1
+    monkeypatch.setattr("runners.overdue.LONGEST_SECONDS", 0.0)
+    assert reap(other) == [], "no attempt of its own"
+    assert (lax_engine.containers_of(owner), lax_engine.volumes_of(owner)) == ({}, {})
+    assert list(runs.rglob("canary-*")), "its folder is on its own disk, where its successor finds it"
+    assert try_runtime(Host(lax_engine, runs, "test-killed"), Isolation.STANDARD, base_id(), (0,)).holds
+    assert list(runs.iterdir()) == []
 
 
 def test_a_runtime_that_is_registered_without_limits_is_refused_by_its_arguments(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runners.faults import ContainerCannotStart, SandboxRefused
-from runners.policy import Placement, SandboxPolicy, volumes_to_cover
+from runners.policy import Placement, SandboxPolicy, refuse_workdir, volumes_to_cover
 from runners.readback import read_back
 from runners.seccomp import profile_digest, profile_text
 from runners.values import Limits
@@ -179,10 +179,23 @@ def test_volumes_of_the_image_are_covered_except_where_we_mount_ourselves() -> N
     assert volumes_to_cover(declared) == ("/data", "/srv/b")
 
 
-@pytest.mark.parametrize("path", ["/", "data", "/a/../etc", "/proc/x", "/sys", "/dev/x", "/input/c0001", "/a//b"])
+@pytest.mark.parametrize("path", ["/", "data", "/a/../etc", "/proc/x", "/sys", "/dev/x", "/input/c0001", "/a//b", "//sys"])
 def test_a_volume_that_cannot_be_covered_is_the_images_fault(path: str) -> None:
     with pytest.raises(ContainerCannotStart):
         volumes_to_cover([path])
+
+
+@pytest.mark.parametrize("folder", ["", "/", "/app", "/srv/app/", "/processes"])
+def test_a_plain_working_folder_is_taken(folder: str) -> None:
+    refuse_workdir(folder)
+
+
+@pytest.mark.parametrize(
+    "folder", ["/proc/self/fd/7", "//proc/self/fd/7", "/proc", "/sys/", "/dev/fd/8", "/app/../proc/1", "app", "/a/./b"]
+)
+def test_a_working_folder_among_the_kernel_s_files_is_the_images_fault(folder: str) -> None:
+    with pytest.raises(ContainerCannotStart, match="WORKDIR"):
+        refuse_workdir(folder)
 
 
 def test_very_many_volumes_are_the_images_fault() -> None:
