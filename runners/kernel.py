@@ -3,6 +3,15 @@
 An engine may believe that it has set a limit which its runtime has dropped. So the host looks at the container's
 control groups, at its first process and at that process's mounts, right after the start. Under gVisor the process is
 gVisor's own: its limits, filter and network count, its account and its mounts are not the algorithm's.
+
+The look comes when the container runs already, so what the container may change by itself is no fault of the host. Its
+account may do to the first process what a process may do to itself: raise `oom_score_adj`, which the kernel lets nobody
+without a capability lower below what was set, and lower its limits, soft and hard. Both are taken in that direction
+alone. The rest cannot be changed from inside, or not so that it shows: control groups, mounts, namespaces and
+interfaces need capabilities; those can only be dropped and are none; the account is one and the same in all its four
+forms, and changing groups needs a capability too; a further filter leaves the filter's mode as it is, and neither mode
+nor `no_new_privs` has a way back; command line and name are compared with nothing. A first process that has ended is
+one that was not seen.
 """
 
 from __future__ import annotations
@@ -172,9 +181,9 @@ def _shared(request: Mapping[str, Any], seen: Mapping[str, Any], gvisor: bool) -
     for name in _OWN_UNDER_GVISOR if gvisor else _OWN_NAMESPACES:
         if own is not None and own[name] is not True:
             yield said(f"namespaces.{name}", "its own", "the host's")
-    wanted = request["HostConfig"]["OomScoreAdj"]
-    if not gvisor and process["oom_score_adj"] not in (None, wanted):
-        yield said("oom_score_adj", wanted, process["oom_score_adj"])
+    wanted, took = request["HostConfig"]["OomScoreAdj"], process["oom_score_adj"]
+    if not gvisor and took is not None and took < wanted:
+        yield said("oom_score_adj", wanted, took)
 
 
 def _process_differences(request: Mapping[str, Any], seen: Mapping[str, Any]) -> Iterator[str]:
@@ -188,9 +197,19 @@ def _process_differences(request: Mapping[str, Any], seen: Mapping[str, Any]) ->
     }
     for each in request["HostConfig"]["Ulimits"]:
         name = each["Name"]
+        asked_limits = [each["Soft"], each["Hard"]]
         if process["limits"] is not None and name in process["limits"]:
-            pairs[f"limits.{name}"] = ([each["Soft"], each["Hard"]], process["limits"][name])
+            took_limits = process["limits"][name]
+            pairs[f"limits.{name}"] = (asked_limits, _own_worsening(asked_limits, took_limits))
     yield from (said(name, asked, took) for name, (asked, took) in pairs.items() if asked != took)
+
+
+def _own_worsening(asked: list[int], took: list[Any]) -> list[Any]:
+    """Return what was asked where the limits are no higher, as a process may make them for itself; else these."""
+    lower = len(took) == len(asked) and all(
+        isinstance(is_, int) and is_ <= was for is_, was in zip(took, asked, strict=True)
+    )
+    return asked if lower else took
 
 
 def _mount_differences(request: Mapping[str, Any], seen: Mapping[str, Any]) -> Iterator[str]:

@@ -173,7 +173,11 @@ def without(at: str) -> Callable[[dict[str, Any]], None]:
         (change("process", "gid", to=[0, 333_333]), "gid"),
         (change("process", "groups", to=[0, 333_333]), "groups"),
         (change("process", "oom_score_adj", to=0), "oom_score_adj"),
+        (change("process", "oom_score_adj", to=499), "oom_score_adj"),
         (change("process", "limits", "core", to=["unlimited", "unlimited"]), "limits.core"),
+        (change("process", "limits", "nofile", to=[1024, 1025]), "limits.nofile"),
+        (change("process", "limits", "nofile", to=["unlimited", 1024]), "limits.nofile"),
+        (change("process", "limits", "cpu", to=[]), "limits.cpu"),
         (change("interfaces", to=["eth0", "lo"]), "interfaces"),
         (change("namespaces", "pid", to=False), "namespaces.pid"),
         (change("namespaces", "net", to=False), "namespaces.net"),
@@ -190,6 +194,25 @@ def test_whatever_the_kernel_holds_otherwise_is_named(
 ) -> None:
     alter(seen)
     assert any(each.startswith(named) for each in found(seen)), found(seen)
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        change("process", "oom_score_adj", to=501),
+        change("process", "oom_score_adj", to=1000),
+        change("process", "limits", "nofile", to=[16, 16]),
+        change("process", "limits", "nofile", to=[16, 1024]),
+        change("process", "limits", "cpu", to=[0, 0]),
+        change("process", "limits", "fsize", to=[0, 1]),
+    ],
+)
+def test_what_a_container_may_worsen_for_itself_is_no_fault_of_the_host(
+    seen: dict[str, Any], alter: Callable[[dict[str, Any]], None]
+) -> None:
+    """Its account may raise the score by which the kernel kills, and lower limits, of its first process."""
+    alter(seen)
+    assert found(seen) == []
 
 
 def test_under_gvisor_account_and_mounts_are_its_own_and_limits_are_not(seen: dict[str, Any]) -> None:
