@@ -21,7 +21,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "site": ("Arena", "Арена"),
     "tagline": (
         "Rapid contests between radiology-AI products on sealed studies",
-        "Быстрые состязания сервисов ИИ в лучевой диагностике на закрытых исследованиях",
+        "Быстрые испытания сервисов ИИ для лучевой диагностики на закрытых исследованиях",
     ),
     "nav.leaderboard": ("Leaderboard", "Рейтинг"),
     "nav.algorithm": ("Algorithm", "Алгоритм"),
@@ -89,20 +89,20 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "column.algorithm": ("Algorithm", "Алгоритм"),
     "column.vendor": ("Vendor", "Разработчик"),
     "column.auc": ("Macro AUC", "Средняя AUC"),
-    "column.interval": ("95 % interval", "95 % интервал"),
+    "column.interval": ("95 % interval", "95 % ДИ"),
     "column.cases": ("Cases", "Случаи"),
     "column.answers": ("Answers", "Ответы"),
     "column.latency": ("Time per case", "Время на случай"),
     "column.when": ("Submitted", "Подано"),
-    "rank.none": ("unranked", "вне мест"),
+    "rank.none": ("unranked", "вне зачёта"),
     "rank.range": ("{low}–{high}", "{low}–{high}"),
     "rank.only": ("only {rank}", "только {rank}"),
-    "auc.interval": ("{value} (95 % interval {low} to {high})", "{value} (95 % интервал от {low} до {high})"),
+    "auc.interval": ("{value} (95 % interval {low} to {high})", "{value} (95 % ДИ от {low} до {high})"),
     "auc.range": ("{low} to {high}", "от {low} до {high}"),
-    "auc.alone": ("{value} (no interval)", "{value} (без интервала)"),
+    "auc.alone": ("{value} (no interval)", "{value} (без ДИ)"),
     "auc.none": ("no value", "нет значения"),
     "value.why": ("No value: {reason}", "Нет значения: {reason}"),
-    "answers.all": ("all answered", "все отвечены"),
+    "answers.all": ("all answered", "ответы на все случаи"),
     "answers.share": ("{percent} % {outcome}", "{percent} % {outcome}"),
     "latency.median": ("median {median}", "медиана {median}"),
     "latency.p95": ("95 % within {p95}", "95 % за {p95}"),
@@ -113,7 +113,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "missing.fail_entry": ("one failure leaves an entry without a score", "один сбой оставляет участника без оценки"),
     "scale.label": (
         "Macro AUC from {low} to {high}; dashed line: chance, 0.5",
-        "Средняя AUC от {low} до {high}; пунктир: случайный ответ, 0,5",
+        "Средняя AUC от {low} до {high}; пунктир — случайное угадывание, 0,5",
     ),
     "scale.plain": ("Macro AUC from {low} to {high}", "Средняя AUC от {low} до {high}"),
     "legend.tied": ("not separable from the first", "неотличимы от первого"),
@@ -121,15 +121,15 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # sentences under the table
     "rule.entry.best": (
         "One entry for each vendor: the best of its submissions.",
-        "Один участник от разработчика: лучшая из его подач.",
+        "От каждого разработчика — один участник: лучшая из его заявок.",
     ),
     "rule.entry.last": (
         "One entry for each vendor: the last of its submissions.",
-        "Один участник от разработчика: последняя из его подач.",
+        "От каждого разработчика — один участник: последняя из его заявок.",
     ),
     "rule.entry.chosen": (
         "One entry for each vendor: the submission that it chose.",
-        "Один участник от разработчика: подача, которую он выбрал.",
+        "От каждого разработчика — один участник: заявка, которую он выбрал.",
     ),
     "rule.entry.shown_best": (
         (
@@ -137,13 +137,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
             "only if it is better by more than {eta} and by more than one standard error of the difference."
         ),
         (
-            "Один участник от разработчика: лучшая из показанных подач. Пока этап открыт, новая лучшая показывается, "
-            "только если она лучше более чем на {eta} и более чем на одну стандартную ошибку разности."
+            "От каждого разработчика — один участник: лучшая из показанных заявок. Пока этап открыт, новая лучшая "
+            "показывается, только если она лучше более чем на {eta} и более чем на одну стандартную ошибку разности."
         ),
     ),
     "rule.macro": (
         "Macro AUC is the plain mean of the AUC over the findings; the unit of intervals is the patient. {missing}.",
-        "Средняя AUC — простое среднее AUC по признакам; единица расчёта интервалов — пациент. {missing}.",
+        "Средняя AUC — среднее арифметическое AUC по признакам; ДИ — доверительный интервал по пациентам. {missing}.",
     ),
     "rule.ties": (
         (
@@ -154,28 +154,28 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         (
             "Участник стоит ниже другого, только если это подтверждает парное сравнение (поправка {adjusted}, α = "
             "{alpha}). "
-            "Участники с одним местом идут по убыванию оценки; малый диапазон — 95 % множество мест."
+            "Участники с одним местом идут по убыванию оценки; мелким шрифтом — 95 % доверительное множество мест."
         ),
     ),
     "rule.open": (
         "While the phase is open, only this rounded score is public: curves and findings appear when it has closed.",
-        "Пока этап открыт, публикуется только эта округлённая оценка: кривые и признаки появятся после закрытия.",
+        "Пока этап открыт, публикуется только эта округлённая оценка: кривые и признаки — после его закрытия.",
     ),
     # charts of a closed phase
     "charts.title": ("By finding", "По признакам"),
-    "chart.forest": ("AUC with 95 % interval", "AUC с 95 % интервалом"),
-    "chart.roc": ("ROC curves with 95 % bands", "ROC-кривые с 95 % полосами"),
+    "chart.forest": ("AUC with 95 % interval", "AUC с 95 % ДИ"),
+    "chart.roc": ("ROC curves with 95 % bands", "ROC-кривые с 95 % доверительными полосами"),
     "chart.fpr": ("1 − specificity", "1 − специфичность"),
     "chart.tpr": ("Sensitivity", "Чувствительность"),
     "chart.roc_alt": ("ROC curves of {entries} for {finding}", "ROC-кривые ({finding}): {entries}"),
-    "chart.forest_alt": ("AUC with intervals for {finding}: {entries}", "AUC с интервалами ({finding}): {entries}"),
+    "chart.forest_alt": ("AUC with intervals for {finding}: {entries}", "AUC с 95 % ДИ ({finding}): {entries}"),
     "chart.forest_note": (
         "Comparisons by finding are exploratory and move no rank.",
-        "Сравнения по отдельным признакам поисковые и мест не меняют.",
+        "Сравнения по отдельным признакам — поисковые и на места не влияют.",
     ),
     "chart.roc_note": (
         "Bands are pointwise 95 % limits of the sensitivity; the dashed diagonal is chance.",
-        "Полосы — поточечные 95 % границы чувствительности; пунктир — случайный ответ.",
+        "Полосы — поточечные 95 % границы чувствительности; пунктирная диагональ — случайное угадывание.",
     ),
     # an algorithm
     "entry.by": ("by {vendor}", "разработчик: {vendor}"),
@@ -195,7 +195,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "entry.sandbox": ("Sandbox", "Песочница"),
     "entry.sandbox_text": (
         "What holds its containers in is told here as soon as it has been evaluated.",
-        "Что удерживает его контейнеры, показано здесь сразу после оценки.",
+        "Ограничения, в которых работают его контейнеры, будут показаны здесь после оценки.",
     ),
     "sandbox.runtime": ("Runtime", "Среда запуска"),
     "sandbox.standard": ("the host's kernel, filtered", "ядро хоста с фильтром"),
@@ -211,7 +211,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "sandbox.privileges": ("Privileges", "Привилегии"),
     "sandbox.privileges_text": (
         "no capabilities, none to be gained, read-only root, a random account",
-        "никаких, и получить их нельзя; корень только для чтения, случайная учётная запись",
+        "никаких, и получить их нельзя; файлы только для чтения, случайная учётная запись",
     ),
     "sandbox.kernel": ("Held by the kernel", "Подтверждено ядром"),
     "sandbox.seen": ("as asked, looked at before the first case", "как задано, проверено до первого случая"),
@@ -219,7 +219,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "sandbox.policy": ("Digest of the rules", "Дайджест правил"),
     "entry.outcomes": ("Outcomes", "Исходы"),
     "entry.latency": ("Time per case", "Время на случай"),
-    "entry.complete": ("Macro AUC without missing answers", "Средняя AUC без пропущенных ответов"),
+    "entry.complete": ("Macro AUC without missing answers", "Средняя AUC без учёта пропущенных ответов"),
     "entry.submitted": ("Submitted", "Подано"),
     "entry.evaluated": ("Evaluated", "Оценено"),
     "entry.permalink": ("Permanent link", "Постоянная ссылка"),
@@ -233,16 +233,16 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
             "Its numbers appear when the phase has closed."
         ),
         (
-            "{phase}: не лучше показанной лучшей или случайного ответа более чем на {eta}. "
+            "{phase}: не лучше показанной лучшей заявки или случайного угадывания более чем на {eta}. "
             "Оценки появятся после закрытия этапа."
         ),
     ),
     "entry.not_listed": (
         "This submission is on no leaderboard yet.",
-        "Эта подача пока не вошла ни в один рейтинг.",
+        "Эта заявка пока не вошла ни в один рейтинг.",
     ),
     "history.phase": ("Phase", "Этап"),
-    "history.entry": ("Entry", "Подача"),
+    "history.entry": ("Entry", "Заявка"),
     "history.state": ("State", "Состояние"),
     "finding.name": ("Finding", "Признак"),
     "finding.cases": ("Positive / all", "С признаком / все"),
@@ -252,11 +252,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "finding.specificity": ("Specificity", "Специфичность"),
     "finding.ppv": ("PPV", "ПЦПР"),
     "finding.npv": ("NPV", "ПЦОР"),
-    "finding.brier": ("Brier", "Брайер"),
-    "finding.outside": ("outside the macro", "вне среднего"),
+    "finding.brier": ("Brier score", "Оценка Брайера"),
+    "finding.outside": ("outside the macro", "не входит в среднее"),
     "finding.note": (
         "PPV and NPV hold for this set's share of positives. Cells give the value and its 95 % interval.",
-        "ПЦПР и ПЦОР относятся к доле исследований с признаком в этом наборе. В ячейке значение и его 95 % интервал.",
+        "ПЦПР и ПЦОР относятся к доле исследований с признаком в этом наборе. В ячейке — значение и его 95 % ДИ.",
     ),
     # the queue
     "queue.title": ("Live queue", "Очередь"),
@@ -283,14 +283,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Сбой на стороне площадки; организатор продолжит. Разработчику это не засчитывается.",
     ),
     # outcomes of cases
-    "outcome.ok": ("answered", "отвечено"),
-    "outcome.timed_out": ("timed out", "опозданий"),
+    "outcome.ok": ("answered", "с ответом"),
+    "outcome.timed_out": ("timed out", "превышений времени"),
     "outcome.invalid_answer": ("invalid answer", "недопустимых ответов"),
     "outcome.no_answer": ("no answer", "без ответа"),
-    "outcome.abstained": ("abstained", "воздержаний"),
-    "outcome.crashed": ("crashed", "аварий"),
+    "outcome.abstained": ("abstained", "отказов от ответа"),
+    "outcome.crashed": ("crashed", "аварийных остановок"),
     "outcome.out_of_memory": ("out of memory", "нехватки памяти"),
-    "outcome.output_quota": ("output too large", "превышений вывода"),
+    "outcome.output_quota": ("output too large", "превышений объёма вывода"),
     "outcome.not_reached": ("not reached", "не рассмотрено"),
     "outcome.not_run": ("not run", "не запущено"),
     # the rules
@@ -303,7 +303,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "rules.opens": ("Opens", "Открытие"),
     "rules.closes": ("Closes", "Закрытие"),
     "rules.set": ("Case set", "Набор"),
-    "rules.quota": ("Submissions for each vendor", "Подач от разработчика"),
+    "rules.quota": ("Submissions for each vendor", "Заявок от разработчика"),
     "rules.quota_text": ("{day} a day, {total} in all", "{day} в день, всего {total}"),
     "rules.quota_none": ("none: the chosen entries of “{phase}”", "нет: выбранные участники этапа «{phase}»"),
     "rules.after": ("after “{phase}”", "после этапа «{phase}»"),
@@ -337,15 +337,15 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "empty.entries": ("No entry has been scored in this phase yet.", "На этом этапе пока нет оценённых участников."),
     "empty.entries_open": (
         "Submit one with: arena submit. The rules page tells how a container is run.",
-        "Подать участника: arena submit. Как запускается контейнер, сказано в правилах.",
+        "Подать заявку: arena submit. Как запускается контейнер, описано в правилах.",
     ),
     "empty.entries_upcoming": (
         "Submissions are taken once the phase has opened.",
-        "Подачи принимаются после открытия этапа.",
+        "Заявки принимаются после открытия этапа.",
     ),
     "empty.entries_follows": (
         "It takes no submissions: when the phase before it closes, the chosen entries are evaluated by themselves.",
-        "Подачи здесь не принимаются: когда закроется предыдущий этап, выбранные участники будут оценены сами собой.",
+        "Заявки здесь не принимаются: после закрытия предыдущего этапа выбранные участники оцениваются автоматически.",
     ),
     "empty.entries_evaluating": (
         "Results are published when all chosen entries have been scored.",
@@ -355,7 +355,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The phase closed without a scored entry.",
         "Этап закрылся без оценённых участников.",
     ),
-    "empty.queue": ("Nothing is waiting and nothing is running.", "Никто не ждёт, ничего не выполняется."),
+    "empty.queue": (
+        "Nothing is waiting and nothing is running.",
+        "Очередь пуста: никто не ждёт, ничего не выполняется.",
+    ),
     "empty.entry": (
         "Choose an algorithm on the leaderboard to see its fact sheet.",
         "Выберите алгоритм в рейтинге, чтобы увидеть его паспорт.",

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from arena.blobs import BlobStore
-from arena.challenge.phases import PhaseState, PhaseStatus, phase_status
+from arena.challenge.phases import PhaseState, PhaseStatus, attempts_allowed, phase_status
 from arena.challenge.schema import Declaration, Phase
 from arena.errors import NotFound
 from arena.presentation.records import LeaderboardRecord, leaderboard_record
@@ -51,7 +51,8 @@ class ChallengeFacts:
 class PhaseFacts:
     """A phase at one moment: its declaration, its clock, its set's size and its newest published document.
 
-    `n_cases` and `n_patients` are None before the case set has been imported.
+    `n_cases` and `n_patients` are None before the case set has been imported. `attempts_made` is the largest number of
+    scored submissions that one vendor has made on that set; 1 where the set is scored once.
     """
 
     challenge: ChallengeFacts
@@ -64,12 +65,18 @@ class PhaseFacts:
     document: LeaderboardDocument | None
     document_sha256: str | None
     record: LeaderboardRecord | None
+    attempts_made: int = 1
 
     @property
     def rule_phase(self) -> Phase:
         """The phase whose `entry_rule` chose the entries: the followed one, or the phase itself."""
         followed = self.challenge.declaration.phase(self.phase.follows or "")
         return followed or self.phase
+
+    @property
+    def attempts_allowed(self) -> int:
+        """How many submissions a vendor was allowed on this very set, told of each score."""
+        return attempts_allowed(self.challenge.declaration, self.phase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,7 @@ class Reader:
             board = reading.newest_leaderboard(session, challenge.slug, name)
             cases = reading.newest_case_set(session, challenge.slug, phase.cases)
             published = reading.is_done(session, challenge.slug, name, _PUBLISH)
+            made = reading.most_attempts(session, challenge.slug, phase.follows or name)
         document, record = self._parsed(board.document_sha256) if board else (None, None)
         return PhaseFacts(
             challenge=challenge,
@@ -154,6 +162,7 @@ class Reader:
             document=document,
             document_sha256=board.document_sha256 if board else None,
             record=record,
+            attempts_made=made if attempts_allowed(challenge.declaration, phase) > 1 else 1,
         )
 
     def entry(self, code: str) -> EntryFacts:

@@ -186,7 +186,10 @@ def _sentences(facts: PhaseFacts, record: LeaderboardRecord, words: Words) -> tu
     if record.disclosure is Disclosure.OPEN:
         sentences.append(words("rule.open"))
     elif facts.stand is Stand.OPEN:
-        sentences.append(words("rule.selected"))
+        sentences.append(words("rule.exposed"))
+    if facts.attempts_allowed > 1:
+        allowed, made = words.integer(facts.attempts_allowed), words.integer(facts.attempts_made)
+        sentences.append(words("rule.selected", allowed=allowed, made=made))
     return tuple(sentences)
 
 

@@ -8,7 +8,7 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "section.findings": ("By finding", "По признакам"),
     "section.ranks": ("Ranks", "Места"),
     "section.pairs": ("Comparisons", "Сравнения"),
-    "section.robustness": ("Other rules", "Иные правила"),
+    "section.robustness": ("Other rules", "Другие правила"),
     "section.more": ("Further", "Прочее"),
     "section.accuracy": ("Accuracy", "Точность"),
     "section.thresholds": ("Thresholds", "Пороги"),
@@ -23,7 +23,7 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
         "The first {shown} of {total} lines; the file has all of them.",
         "Первые {shown} из {total} строк; в файле все.",
     ),
-    "table.methods": ("How each number is found", "Как найдено каждое число"),
+    "table.methods": ("How each number is found", "Как рассчитаны показатели"),
     "table.read": ("How to read this", "Как это читать"),
     "table.absent": ("Not given: {reason}.", "Не приводится: {reason}."),
     "cell.at_most": ("at most {high}", "не более {high}"),
@@ -33,17 +33,20 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "choose.details": ("Phase", "Этап"),
     # why a whole table is empty
     "absent.entries": ("no entry has been scored", "нет оценённых участников"),
-    "absent.pairs": ("fewer than two entries are ranked", "ранжировано меньше двух участников"),
-    "absent.policies": ("fewer than two entries, or no answer is missing", "меньше двух участников"),
-    "absent.schemes": ("fewer than two entries are ranked", "ранжировано меньше двух участников"),
-    "absent.stability": ("fewer than two entries are ranked", "ранжировано меньше двух участников"),
-    "absent.calls": ("fewer than two entries are ranked", "ранжировано меньше двух участников"),
+    "absent.pairs": ("fewer than two entries are ranked", "в зачёте меньше двух участников"),
+    "absent.policies": ("fewer than two entries, or no answer is missing", "меньше двух участников или нет пропусков"),
+    "absent.schemes": ("fewer than two entries are ranked", "в зачёте меньше двух участников"),
+    "absent.stability": ("fewer than two entries are ranked", "в зачёте меньше двух участников"),
+    "absent.calls": ("fewer than two entries are ranked", "в зачёте меньше двух участников"),
     "absent.readers": ("the organiser gave no table of readers", "организатор не дал таблицы врачей"),
-    "absent.remarks": ("every entry is ranked and no answers are alike", "все участники на местах, совпадений нет"),
+    "absent.remarks": (
+        "every entry is ranked and no answers are alike",
+        "все участники в зачёте, совпадающих ответов нет",
+    ),
     "absent.metrics": ("the organiser declares no metric of their own", "своих показателей организатор не объявил"),
-    "absent.calibrated": ("the challenge has no calibration split", "в конкурсе нет калибровочной части"),
-    "absent.numbers": ("no finding has further numbers", "дальнейших чисел нет ни у одного признака"),
-    "absent.any": ("this scorecard does not have it", "в этой карте оценок этого нет"),
+    "absent.calibrated": ("the challenge has no calibration split", "в конкурсе нет калибровочной выборки"),
+    "absent.numbers": ("no finding has further numbers", "дополнительных показателей нет ни у одного признака"),
+    "absent.any": ("this scorecard does not have it", "в карте оценок этих данных нет"),
     "absent.norm": (
         "the challenge declares no limits of autonomous sorting",
         "конкурс не объявил пределов автономной сортировки",
@@ -62,39 +65,39 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     # pictures
     "picture.ranks": (
         "Macro AUC with 95 % interval, in bands of equal rank",
-        "Средняя AUC с 95 % интервалом, по местам",
+        "Средняя AUC с 95 % ДИ, по местам",
     ),
     "picture.ranks_alt": (
         "Macro AUC with its interval for each entry, grouped by shared rank: {entries}",
-        "Средняя AUC с интервалом каждого участника, по общим местам: {entries}",
+        "Средняя AUC с доверительным интервалом каждого участника, по общим местам: {entries}",
     ),
-    "picture.stability": ("Rank stability over resampled patients", "Устойчивость мест при повторном отборе пациентов"),
+    "picture.stability": ("Rank stability over resampled patients", "Устойчивость мест при бутстрепе по пациентам"),
     "picture.stability_alt": (
         "Ranks over resampled patients, median and ranges, for {entries}",
-        "Места при повторном отборе пациентов, медиана и размах: {entries}",
+        "Места при бутстрепе по пациентам, медиана и диапазоны: {entries}",
     ),
-    "picture.pairs": ("Who is separated from whom", "Кто от кого отличим"),
+    "picture.pairs": ("Who is separated from whom", "Между кем различие доказано"),
     "picture.pairs_alt": (
         "Matrix of paired differences; a filled cell is a difference that the adjusted test supports: {entries}",
-        "Матрица парных разностей; закрашены подтверждённые поправленным тестом: {entries}",
+        "Матрица парных разностей; закрашены значимые с поправкой: {entries}",
     ),
-    "picture.reliability": ("Reliability: {finding}", "Надёжность ответов: {finding}"),
+    "picture.reliability": ("Reliability: {finding}", "Калибровочная кривая: {finding}"),
     "picture.reliability_alt": (
         "Observed share of positives against mean answer in bins, for {finding}",
-        "Наблюдаемая доля против среднего ответа по группам, признак: {finding}",
+        "Наблюдаемая доля в зависимости от среднего ответа по группам, признак: {finding}",
     ),
-    "picture.decision": ("Decision curve: {finding}", "Кривая решений: {finding}"),
+    "picture.decision": ("Decision curve: {finding}", "Кривая принятия решений: {finding}"),
     "picture.decision_alt": (
         "Net benefit over threshold probabilities, against acting on all and on none, for {finding}",
-        "Чистая польза по порогам против действий со всеми и ни с кем, признак: {finding}",
+        "Чистая польза по порогам, рядом вмешательство у всех и ни у кого, признак: {finding}",
     ),
     "picture.norm": (
         "Patients missed against studies sorted as norm",
-        "Пропущенные пациенты и доля отнесённых к норме",
+        "Пропуск патологии и доля отнесённых к норме",
     ),
     "picture.norm_alt": (
         "Share of abnormal patients missed, with one-sided 95 % upper limit, over the share sorted as norm",
-        "Доля пропущенных больных с односторонней 95 % верхней границей по доле отнесённых к норме",
+        "Доля пропущенных пациентов с патологией, с односторонней верхней 95 % границей, по доле отнесённых к норме",
     ),
     "picture.roc": ("ROC curve: {finding}", "ROC-кривая: {finding}"),
     "axis.rank": ("rank", "место"),
@@ -102,52 +105,52 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "axis.observed": ("Observed share", "Наблюдаемая доля"),
     "axis.threshold": ("Threshold probability", "Пороговая вероятность"),
     "axis.benefit": ("Net benefit per study", "Чистая польза на исследование"),
-    "axis.sorted": ("Studies sorted as norm", "Доля отнесённых к норме"),
-    "axis.missed": ("Abnormal patients missed", "Доля пропущенных больных"),
-    "mark.service": ("acting on the answers", "действовать по ответам"),
-    "mark.all": ("acting on all", "действовать со всеми"),
-    "mark.none": ("acting on none", "ни с кем не действовать"),
+    "axis.sorted": ("Studies sorted as norm", "Исследования, отнесённые к норме"),
+    "axis.missed": ("Abnormal patients missed", "Пропущено пациентов с патологией"),
+    "mark.service": ("acting on the answers", "вмешательство по ответам"),
+    "mark.all": ("acting on all", "вмешательство у всех"),
+    "mark.none": ("acting on none", "вмешательство ни у кого"),
     "mark.point": ("missed in this set", "пропущено в этом наборе"),
     "mark.limit": ("upper limit, one-sided 95 %", "верхняя граница, односторонняя 95 %"),
     "mark.readers": ("readers", "врачи"),
     "pair.better": ("row is better", "строка лучше"),
     "pair.worse": ("row is worse", "строка хуже"),
-    "pair.open": ("not separated", "не отличимы"),
+    "pair.open": ("not separated", "различие не доказано"),
     "stability.line": (
         "first in {percent} %",
-        "первое в {percent} %",
+        "первый в {percent} % выборок",
     ),
     "stability.tau": (
         "Over {resamples} resamples the order agreed with the published one by Kendall's tau {tau} on average.",
-        "В {resamples} выборках порядок согласован с опубликованным: тау Кендалла в среднем {tau}.",
+        "По {resamples} бутстреп-выборкам согласие с опубликованным порядком: τ Кендалла в среднем {tau}.",
     ),
     "stability.redrawn": (
         "Resamples drawn again because a finding lacked a class: {count}.",
-        "Выборок взято заново, потому что у признака не было одного класса: {count}.",
+        "Бутстреп-выборок взято заново, потому что у признака не было одного класса: {count}.",
     ),
     "tau.scheme": (
         "{name}: Kendall's tau {tau} with the published order.",
-        "{name}: тау Кендалла {tau} с опубликованным порядком.",
+        "{name}: согласие с опубликованным порядком τ Кендалла {tau}.",
     ),
     "adjusted.by": (
         "Ranks follow p adjusted by {name} at α = {alpha}; the other adjustment stands beside it.",
-        "Места следуют из p с поправкой {name} при α = {alpha}; другая поправка — рядом.",
+        "Места определяет p с поправкой {name} при α = {alpha}; рядом — p с другой поправкой.",
     ),
     "pairs.margin": (
         "Not inferior: at most {margin} worse, by a one-sided limit; the margin was declared before the phase opened.",
-        "Не хуже: уступает не более чем на {margin} по односторонней границе; граница объявлена до открытия этапа.",
+        "«Не хуже»: уступает не более чем на {margin} по односторонней границе; допуск объявлен до открытия этапа.",
     ),
     "calibration.bins": (
         "{count} bins with {kind}; the perfect service was simulated {simulations} times.",
-        "Групп: {count}, {kind}; идеальный сервис смоделирован {simulations} раз.",
+        "Групп: {count}, {kind}; идеально калиброванный сервис смоделирован {simulations} раз.",
     ),
     "picture.decision_note": (
         "Where acting does harm, lines run out of the picture at the bottom; the file has them.",
-        "Там, где действие вредит, линии уходят под нижний край; в файле они есть.",
+        "Там, где вмешательство вредит, линии уходят под нижний край; в файле они целиком.",
     ),
     "picture.norm_note": (
         "Dashed orange: the declared limit. The thick mark is the declared threshold, up to its upper limit.",
-        "Оранжевый пунктир — объявленный предел. Толстая отметка — объявленный порог, до верхней границы.",
+        "Оранжевый пунктир — объявленный предел. Толстая отметка — объявленный порог, от оценки до верхней границы.",
     ),
     "picture.readers_note": (
         "Orange crosses and dashed lines: readers, as context.",
@@ -163,8 +166,8 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
             "the 2.5 % to the 97.5 % quantile."
         ),
         (
-            "Рядом с именем — доля выборок на первом месте. Точка — медиана; толстая линия — средняя половина; "
-            "тонкая — от квантиля 2,5 % до 97,5 %."
+            "Рядом с именем — доля выборок, где участник первый. Точка — медиана места; толстая линия — средняя "
+            "половина; тонкая — от квантиля 2,5 % до 97,5 %."
         ),
     ),
     "pairs.key": ("Rows and columns", "Строки и столбцы"),
@@ -174,16 +177,26 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     ),
     "norm.limits": (
         "Judged by the one-sided 95 % upper limits below.",
-        "Решено по односторонним 95 % верхним границам ниже.",
+        "Решение принято по односторонним верхним 95 % границам, они приведены ниже.",
     ),
-    "table.threshold-counts": ("Counts at the thresholds", "Числа на порогах"),
+    "table.threshold-counts": ("Counts at the thresholds", "Число случаев при этих порогах"),
+    "rule.exposed": (
+        "This phase shows everything while it is open: its set is exposed.",
+        "Этап показывает всё, пока открыт: его набор считается раскрытым.",
+    ),
     "rule.selected": (
-        "This phase shows everything while it is open: entries were selected on this set, and it is exposed.",
-        "Этап показывает всё, пока открыт: участники отобраны на этом же наборе, и он раскрыт.",
+        (
+            "Entries were selected on this set: a vendor is allowed {allowed} submissions on it and is told scores "
+            "(most made by one so far: {made}). Selection flatters, and 95 % intervals and ranks do not allow for it."
+        ),
+        (
+            "Участники отобраны на этом же наборе: разработчику разрешено заявок с показом оценки — {allowed} (больше "
+            "всего подано одним — {made}). Такой отбор завышает оценки; 95 % ДИ и места этого не учитывают."
+        ),
     ),
     "row.same": ("same answers as {names}", "те же ответы, что у {names}"),
     # the verdict of the calibration test
-    "test.limit": ("Limit: AUC {limit}, {rule}.", "Предел: AUC {limit}, {rule}."),
+    "test.limit": ("Limit: AUC {limit}, {rule}.", "Требование: AUC не ниже {limit}, {rule}."),
     "test.attempts": (
         "Attempt {made} of {allowed}; {sets}; α of this attempt {alpha}.",
         "Попытка {made} из {allowed}; {sets}; α этой попытки {alpha}.",
@@ -193,10 +206,10 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
         "Findings passed: {passed}; required: {required}.",
         "Пройдено признаков: {passed}; требуется: {required}.",
     ),
-    "test.equivocal": ("Unknown references: {how}.", "Неопределённые эталоны: {how}."),
+    "test.equivocal": ("Unknown references: {how}.", "Исследования с неопределённым эталоном {how}."),
     "norm.prevalence": (
         "Of all who come, {value} are abnormal by declaration ({source}).",
-        "Доля больных среди приходящих объявлена: {value} ({source}).",
+        "Объявленная доля пациентов с патологией в потоке: {value} ({source}).",
     ),
     "norm.counts": (
         (
@@ -210,13 +223,13 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     ),
     "norm.per_1000": (
         "Per 1,000 who come: {value} missed, at most {high} with one-sided 95 % confidence.",
-        "На 1000 приходящих: пропущено {value}, не более {high} с односторонней надёжностью 95 %.",
+        "На 1000 пациентов потока: пропущено {value}, не более {high} с доверительной вероятностью 95 %.",
     ),
     "partial.range": (
         "Partial AUC: mean sensitivity at false positive rates from {low} to {high}, and standardised after McClish.",
         (
-            "Частичная AUC: средняя чувствительность при доле ложных тревог от {low} до {high} и стандартизованная "
-            "по Мак-Клишу."
+            "Частичная AUC: средняя чувствительность при доле ложноположительных от {low} до {high}; рядом — "
+            "стандартизованная по Мак-Клишу."
         ),
     ),
 }

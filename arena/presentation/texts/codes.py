@@ -8,43 +8,43 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     # how a number was found
     "method.auc_logit_t": (
         "AUC: 95 % interval by Student's t on the logit scale, variance over patients",
-        "AUC: 95 % интервал по Стьюденту на шкале логита, дисперсия по пациентам",
+        "AUC: 95 % ДИ по Стьюденту на логит-шкале, дисперсия по пациентам",
     ),
     "method.auc_newcombe_5": (
         "AUC at its bound: 95 % interval by Newcombe's method 5, which has a width even there",
-        "AUC на границе шкалы: 95 % интервал Ньюкомба (метод 5), ненулевой и там",
+        "AUC на границе шкалы: 95 % ДИ Ньюкомба (метод 5), ненулевой и там",
     ),
     "method.wilson_design_effect": (
         "Share of cases: Wilson's 95 % interval, widened by the design effect of several studies per patient",
-        "Доля случаев: 95 % интервал Уилсона с поправкой на несколько исследований одного пациента",
+        "Доля случаев: 95 % ДИ Уилсона с поправкой на несколько исследований одного пациента",
     ),
     "method.mean_logit_t": (
         "Mean of cases: 95 % interval by Student's t on the logit scale, variance over patients",
-        "Среднее по случаям: 95 % интервал по Стьюденту на шкале логита, дисперсия по пациентам",
+        "Среднее по случаям: 95 % ДИ по Стьюденту на логит-шкале, дисперсия по пациентам",
     ),
     "method.class_means_logit_t": (
         "Mean of positives and of negatives, weighted by the declared prevalence; interval on the logit scale",
-        "Средние по классам, взвешенные по объявленной распространённости; интервал на шкале логита",
+        "Средние по классам, взвешенные по объявленной распространённости; ДИ на логит-шкале",
     ),
     "method.partial_auc_logit_t": (
         "Partial AUC: mean sensitivity over the stated false positive rates; interval on the logit scale",
-        "Частичная AUC: средняя чувствительность на указанном участке; интервал на шкале логита",
+        "Частичная AUC: средняя чувствительность на указанном участке; ДИ на логит-шкале",
     ),
     "method.average_precision_logit_t": (
         "Average precision: step-wise area under precision and recall; interval on the logit scale",
-        "Средняя точность: площадь под кривой точность–полнота; интервал на шкале логита",
+        "Средняя точность: площадь под кривой точность–полнота; ДИ на логит-шкале",
     ),
     "method.f1_wilson_design_effect": (
         "F1: through the share of hits among hits and errors, by Wilson's interval with the design effect",
-        "F1: через долю попаданий среди попаданий и ошибок, интервал Уилсона с поправкой на пациентов",
+        "F1: через долю попаданий среди попаданий и ошибок, ДИ Уилсона с поправкой на пациентов",
     ),
     "method.mcc_fisher_t": (
         "MCC: 95 % interval by Student's t on Fisher's scale, variance over patients",
-        "MCC: 95 % интервал по Стьюденту на шкале Фишера, дисперсия по пациентам",
+        "MCC: 95 % ДИ по Стьюденту на шкале Фишера, дисперсия по пациентам",
     ),
     "method.clopper_pearson_patients": (
         "Share of patients: exact 95 % interval of Clopper and Pearson",
-        "Доля пациентов: точный 95 % интервал Клоппера — Пирсона",
+        "Доля пациентов: точный 95 % ДИ Клоппера — Пирсона",
     ),
     "method.mover_wilson": (
         "From sensitivity and specificity with Wilson's limits, joined by the MOVER method",
@@ -64,7 +64,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     ),
     "method.clopper_pearson": (
         "Share: exact 95 % interval of Clopper and Pearson",
-        "Доля: точный 95 % интервал Клоппера — Пирсона",
+        "Доля: точный 95 % ДИ Клоппера — Пирсона",
     ),
     "method.trapezoid": (
         "Area under the readers' points, joined by straight lines",
@@ -113,7 +113,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "reason.no_prevalence": ("no prevalence is declared", "распространённость не объявлена"),
     "reason.shared_patients": (
         "the calibration split shares patients with this set",
-        "у калибровочной части и этого набора общие пациенты",
+        "у калибровочной выборки и этого набора общие пациенты",
     ),
     "reason.no_level": ("only a threshold above every answer would do", "подошёл бы только порог выше всех ответов"),
     "reason.suppressed": (
@@ -149,14 +149,14 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "unranked.below_floor_auc": ("its score is below the declared floor", "оценка ниже объявленного минимума"),
     "unranked.second_choice": (
         "the vendor's second nomination: listed, not ranked",
-        "вторая заявка разработчика: показана вне мест",
+        "вторая заявка разработчика: показана вне зачёта",
     ),
     # sources, policies, schemes, tests
     "threshold.declared": ("declared beforehand", "объявлен заранее"),
-    "threshold.calibration": ("set on the calibration split", "задан на калибровочной части"),
+    "threshold.calibration": ("set on the calibration split", "задан на калибровочной выборке"),
     "threshold.post_hoc_youden": (
         "post hoc, Youden: chosen on these cases, never ranked",
-        "апостериорный, Юден: выбран на этих же случаях, не ранжируется",
+        "апостериорный, по Юдену: выбран на этих же случаях, на места не влияет",
     ),
     "policy.worst": ("as the worst answer", "худший ответ"),
     "policy.half": ("as one half", "как 1/2"),
@@ -165,10 +165,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "scheme.mean_then_rank": ("mean AUC, then rank (published)", "средняя AUC, затем место (опубликовано)"),
     "scheme.rank_then_mean": ("rank by finding, then mean rank", "место по признаку, затем среднее мест"),
     "adjustment.max_t": ("max-T", "max-T"),
-    "adjustment.holm": ("Holm", "Холм"),
-    "test.exact": ("exact McNemar", "точный Макнемара"),
-    "test.mcnemar": ("McNemar", "Макнемара"),
-    "test.obuchowski": ("clustered McNemar (Obuchowski)", "Макнемара по пациентам (Обуховски)"),
+    "adjustment.holm": ("Holm", "Холма"),
+    "test.exact": ("exact McNemar", "точный критерий Макнемара"),
+    "test.mcnemar": ("McNemar", "критерий Макнемара"),
+    "test.obuchowski": ("clustered McNemar (Obuchowski)", "критерий Макнемара по пациентам (Обуховски)"),
     "of.sensitivity": ("sensitivity", "чувствительность"),
     "of.specificity": ("specificity", "специфичность"),
     "inferior.shown": ("shown", "показано"),
@@ -179,13 +179,13 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "bins.equal_width": ("equal width", "равной ширины"),
     "finding.macro": ("All findings (mean)", "Все признаки (среднее)"),
     # verdicts and what they are read with
-    "verdict.passes": ("passes", "пройден"),
-    "verdict.fails": ("fails", "не пройден"),
+    "verdict.passes": ("passes", "соответствует"),
+    "verdict.fails": ("fails", "не соответствует"),
     "verdict.undecided": ("undecided", "не решено"),
     "verdict.none": ("no valid attempt", "попытка недействительна"),
     "rule.interval": (
         "by the 95 % interval: the lower limit must reach the limit",
-        "по интервалу: нижняя граница должна достичь предела",
+        "по 95 % ДИ: достигнуть его должна нижняя граница",
     ),
     "rule.point": (
         "by the estimate alone, its errors included",
@@ -194,18 +194,18 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "sets.fresh": ("each attempt on a fresh set", "каждая попытка на новом наборе"),
     "sets.same": ("all attempts on one set, α shared by them", "все попытки на одном наборе, α делится между ними"),
     "equivocal.exclude": ("left out", "исключены"),
-    "equivocal.positive": ("as positive", "как наличие"),
-    "equivocal.negative": ("as negative", "как отсутствие"),
-    "equivocal.both": ("both ways", "обоими способами"),
+    "equivocal.positive": ("as positive", "учтены как наличие признака"),
+    "equivocal.negative": ("as negative", "учтены как его отсутствие"),
+    "equivocal.both": ("both ways", "учтены обоими способами"),
     "norm.sorted_share": ("Studies sorted as norm", "Исследований отнесено к норме"),
-    "norm.missed_of_abnormal": ("Patients missed, of abnormal patients", "Пропущено пациентов из больных"),
+    "norm.missed_of_abnormal": ("Patients missed, of abnormal patients", "Пропущено пациентов из имеющих патологию"),
     "norm.missed_of_sorted": (
         "Patients missed, of patients sorted as norm",
         "Пропущено пациентов из отнесённых к норме",
     ),
     "norm.missed_of_incoming": (
         "Patients missed, of all who come",
-        "Пропущено пациентов из всех приходящих",
+        "Пропущено пациентов из всего потока",
     ),
     "norm.whole": ("All declared limits together", "Все объявленные пределы вместе"),
     "share.this_set": ("this set", "этот набор"),

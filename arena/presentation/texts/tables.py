@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 TABLES: Final[dict[str, tuple[str, str]]] = {
-    "table.ranks": ("Ranks and their 95 % sets", "Места и их 95 % множества"),
+    "table.ranks": ("Ranks and their 95 % sets", "Места и их 95 % доверительные множества"),
     "read.ranks": (
         (
             "Entries within one band share a rank: no adjusted comparison separates them. The set of ranks "
@@ -14,7 +14,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
         ),
         (
             "Участники одной полосы делят место: ни одно сравнение с поправкой их не разделяет. Множества мест вместе "
-            "накрывают истинные места всех участников с надёжностью 95 %."
+            "накрывают истинные места всех участников с доверительной вероятностью 95 %."
         ),
     ),
     "table.findings": ("By finding", "По признакам"),
@@ -24,7 +24,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
             "macro is listed "
             "with its counts only."
         ),
-        "Каждая строка — признак. Широкий интервал означает мало пациентов; у признака вне среднего есть только числа.",
+        "Каждая строка — признак. Широкий интервал — мало пациентов; у признака вне среднего дано лишь число случаев.",
     ),
     "table.pairs": ("Paired comparisons", "Парные сравнения"),
     "read.pairs": (
@@ -38,17 +38,17 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
             "сколько пар."
         ),
     ),
-    "table.policies": ("If missing answers counted otherwise", "Если бы пропуски считались иначе"),
+    "table.policies": ("If missing answers counted otherwise", "Если учесть пропущенные ответы иначе"),
     "read.policies": (
         "The same answers under three rules. An entry whose place moves owes it to the answers that it did not give.",
         "Те же ответы при трёх правилах. Если место меняется, дело в ответах, которых участник не дал.",
     ),
-    "table.schemes": ("If findings were joined otherwise", "Если бы признаки объединялись иначе"),
+    "table.schemes": ("If findings were joined otherwise", "Если объединить признаки иначе"),
     "read.schemes": (
         "A tau of 1 means the same order, 0 no agreement. The published order is by the mean AUC.",
-        "Тау 1 — тот же порядок, 0 — никакого согласия. Опубликован порядок по средней AUC.",
+        "τ = 1 — тот же порядок, 0 — согласия нет. Опубликован порядок по средней AUC.",
     ),
-    "table.stability": ("Rank stability over resampled patients", "Устойчивость мест при повторном отборе пациентов"),
+    "table.stability": ("Rank stability over resampled patients", "Устойчивость мест при бутстрепе по пациентам"),
     "read.stability": (
         (
             "Patients are drawn anew and entries ordered by score alone: how the order moves. The ranges are "
@@ -56,18 +56,18 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
             "limits, and the share ranked first is no probability of being first."
         ),
         (
-            "Пациенты отбираются заново, участники стоят по оценке: как движется порядок. Размахи — не доверительные "
+            "Пациенты отбираются заново, участники упорядочены только по оценке. Диапазоны мест — не доверительные "
             "границы, а доля первых мест — не вероятность быть первым."
         ),
     ),
-    "table.calls": ("Calls at the declared threshold", "Ответы на объявленном пороге"),
+    "table.calls": ("Calls at the declared threshold", "Решения при объявленном пороге"),
     "read.calls": (
         (
             "Share of right calls of the first less that of the second. Exploratory: p values are not adjusted "
             "and move no "
             "rank."
         ),
-        "Доля верных ответов первого минус доля второго. Поисковое: p без поправки и мест не меняют.",
+        "Доля верных решений первого минус доля второго. Анализ поисковый: p без поправки, на места не влияет.",
     ),
     "table.readers": ("Readers, as context", "Врачи, для сравнения"),
     "read.readers": (
@@ -76,22 +76,22 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     ),
     "table.reader-curves": ("Readers' curves", "Кривые врачей"),
     "read.reader-curves": ("Points of the readers' curves.", "Точки кривых врачей."),
-    "table.remarks": ("Without a rank, and alike", "Вне мест и совпадения"),
+    "table.remarks": ("Without a rank, and alike", "Вне зачёта и совпадения"),
     "read.remarks": (
         "Why an entry has no rank, and which entries of different vendors gave the same answers to every case.",
-        "Почему участник вне мест и какие участники разных разработчиков дали одинаковые ответы на все случаи.",
+        "Почему участник вне зачёта и какие участники разных разработчиков дали одинаковые ответы на все случаи.",
     ),
     "table.metrics": ("The organiser's own metrics", "Показатели организатора"),
     "read.metrics": (
         "Put beside the others; they move no rank. Limits are quantiles over resampled patients.",
-        "Приведены рядом; мест не меняют. Границы — квантили при повторном отборе пациентов.",
+        "Приведены рядом; на места не влияют. Границы — квантили бутстрепа по пациентам.",
     ),
-    "table.missing": ("AUC if missing answers counted otherwise", "AUC, если бы пропуски считались иначе"),
+    "table.missing": ("AUC if missing answers counted otherwise", "AUC, если учесть пропущенные ответы иначе"),
     "read.missing": (
         "The same answers under three rules; a large gap means that hard cases stayed unanswered.",
         "Те же ответы при трёх правилах; большой разрыв — без ответа остались трудные случаи.",
     ),
-    "table.thresholds": ("Thresholds compared", "Пороги рядом"),
+    "table.thresholds": ("Thresholds compared", "Сравнение порогов"),
     "read.thresholds": (
         (
             "The declared threshold counts. One chosen on these very cases flatters, so it has no interval and "
@@ -99,18 +99,17 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
             "and NPV hold for this set's share of positives."
         ),
         (
-            "В счёт идёт объявленный порог. Выбранный на этих же случаях приукрашивает: он без интервала и вне "
-            "мест. ПЦПР и "
-            "ПЦОР относятся к доле исследований с признаком в этом наборе."
+            "В счёт идёт объявленный порог. Выбранный на этих же случаях приукрашивает: он дан без ДИ и на места не "
+            "влияет. ПЦПР и ПЦОР относятся к доле исследований с признаком в этом наборе."
         ),
     ),
-    "table.calibrated-thresholds": ("Thresholds of the calibration split", "Пороги калибровочной части"),
+    "table.calibrated-thresholds": ("Thresholds of the calibration split", "Пороги, заданные на калибровочной выборке"),
     "read.calibrated-thresholds": (
         (
             "A threshold is given only if so many patients were there that the share reaches its floor with 95 % "
             "confidence."
         ),
-        "Порог даётся, только если пациентов хватило, чтобы доля достигла минимума с надёжностью 95 %.",
+        "Порог дан, только если пациентов хватило, чтобы доля достигла минимума с доверительной вероятностью 95 %.",
     ),
     "table.calibration": ("Calibration", "Калибровка"),
     "read.calibration": (
@@ -120,18 +119,17 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
             "the null mean and its 95th percentile."
         ),
         (
-            "Идеал: наклон 1 и сдвиг 0. И у идеально калиброванного сервиса ошибка больше нуля: сравните с её "
-            "средним и "
-            "95-м процентилем."
+            "Идеал: наклон 1 и сдвиг 0. Ошибка больше нуля и у идеально калиброванного сервиса: сравните её со средним "
+            "и 95-м процентилем для него."
         ),
     ),
-    "table.reliability": ("Reliability curve", "Кривая надёжности"),
+    "table.reliability": ("Reliability curve", "Калибровочная кривая"),
     "read.reliability": (
         (
             "On the dashed line an answer of 30 % is right in 30 % of cases; below it the service is too sure of the "
             "finding."
         ),
-        "На пунктире ответ 30 % верен в 30 % случаев; ниже него сервис слишком уверен в признаке.",
+        "На пунктире ответ 30 % верен в 30 % случаев; ниже него сервис завышает вероятность признака.",
     ),
     "table.prevalence": ("This set and the declared prevalence", "Этот набор и объявленная распространённость"),
     "read.prevalence": (
@@ -141,10 +139,10 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
         ),
         "Прогностическая ценность зависит от распространённости, поэтому рядом стоят её доля и источник.",
     ),
-    "table.decision": ("Decision curve", "Кривая решений"),
+    "table.decision": ("Decision curve", "Кривая принятия решений"),
     "read.decision": (
         "Above both other lines, acting on the answers does more good than acting on everybody or on nobody.",
-        "Выше обеих линий действие по ответам полезнее, чем действие со всеми или ни с кем.",
+        "Выше обеих линий решения по ответам полезнее, чем вмешательство у всех или ни у кого.",
     ),
     "table.any-pathology": ("Any finding at all", "Любая патология"),
     "read.any-pathology": (
@@ -157,9 +155,9 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "table.norm": ("Autonomous sorting of norms", "Автономная сортировка нормы"),
     "read.norm": (
         "A limit is met only if the one-sided 95 % upper limit stays within it; the unit is the patient.",
-        "Предел соблюдён, только если односторонняя 95 % верхняя граница в нём; единица — пациент.",
+        "Предел соблюдён, только если в нём лежит односторонняя верхняя 95 % граница; единица расчёта — пациент.",
     ),
-    "table.norm-curve": ("Norm curve", "Кривая нормы"),
+    "table.norm-curve": ("Norm curve", "Кривая автономной сортировки"),
     "read.norm-curve": (
         (
             "The farther right, the more studies are released without a doctor. Each limit holds for its point "
@@ -167,7 +165,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
             "threshold picked from the curve has none."
         ),
         (
-            "Чем правее, тем больше исследований уходит без врача. Граница верна для отдельной точки: у "
+            "Чем правее, тем больше исследований не смотрит врач. Граница верна для отдельной точки: у "
             "порога, выбранного "
             "по кривой, её нет."
         ),
@@ -175,7 +173,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "table.calibration-test": ("Verdict by finding", "Решение по признакам"),
     "read.calibration-test": (
         "Passes if the lower limit reaches the declared AUC, fails if the upper limit is below it, undecided between.",
-        "Пройден, если нижняя граница достигает предела; не пройден, если верхняя ниже него; иначе не решено.",
+        "Соответствует: нижняя граница достигает предела. Не соответствует: верхняя ниже него. Иначе не решено.",
     ),
     "table.pass-chances": ("Chance to pass", "Вероятность пройти"),
     "read.pass-chances": (
@@ -189,8 +187,8 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
             "without the finding; the choice is made from references, alike for every entry."
         ),
         (
-            "По одному атрибуту. Поисковое: на места не влияет. Значение показано, только если есть по 20 пациентов с "
-            "признаком и без; выбор сделан по эталонам, одинаково для всех."
+            "По одному атрибуту. Анализ поисковый: на места не влияет. Значение показано, только если есть по 20 "
+            "пациентов с признаком и без; выбор сделан по эталонам, одинаково для всех."
         ),
     ),
     "table.suppressed": ("Shown and suppressed values", "Показанные и скрытые значения"),
@@ -205,7 +203,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "table.subgroup-differences": ("Differences between subgroups", "Различия между подгруппами"),
     "read.subgroup-differences": (
         "The first less the second value; p adjusted after Holm within the attribute. Exploratory.",
-        "Первое значение минус второе; p с поправкой Холма в пределах атрибута. Поисковое.",
+        "Первое значение минус второе; p с поправкой Холма в пределах атрибута. Анализ поисковый.",
     ),
     # columns
     "col.rank_low": ("Rank from", "Место от"),
@@ -213,16 +211,16 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.a": ("First", "Первый"),
     "col.b": ("Second", "Второй"),
     "col.difference": ("Difference", "Разность"),
-    "col.low": ("95 % from", "95 % от"),
-    "col.high": ("95 % to", "95 % до"),
+    "col.low": ("95 % from", "95 % ДИ от"),
+    "col.high": ("95 % to", "95 % ДИ до"),
     "col.standard_error": ("Standard error", "Станд. ошибка"),
     "col.z": ("z", "z"),
-    "col.p": ("p, alone", "p без поправки"),
+    "col.p": ("p, unadjusted", "p без поправки"),
     "col.p_max_t": ("p, max-\N{WORD JOINER}T", "p, max-\N{WORD JOINER}T"),
     "col.p_holm": ("p, Holm", "p, Холм"),
     "col.n_patients": ("Patients", "Пациентов"),
     "col.method": ("Method", "Метод"),
-    "col.margin": ("Margin", "Граница"),
+    "col.margin": ("Margin", "Допуск"),
     "col.a_not_inferior": ("First not inferior", "Первый не хуже"),
     "col.b_not_inferior": ("Second not inferior", "Второй не хуже"),
     "col.macro_worst": ("AUC, missing as worst", "AUC, пропуск — худший"),
@@ -255,17 +253,17 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.q900": ("90 % quantile", "Квантиль 90 %"),
     "col.q950": ("95 % quantile", "Квантиль 95 %"),
     "col.q975": ("97.5 % quantile", "Квантиль 97,5 %"),
-    "col.resamples": ("Resamples", "Выборок"),
+    "col.resamples": ("Resamples", "Бутстреп-выборок"),
     "col.of": ("Of", "Показатель"),
-    "col.only_a": ("Only first right", "Верен лишь первый"),
-    "col.only_b": ("Only second right", "Верен лишь второй"),
+    "col.only_a": ("Only first right", "Верно только у первого"),
+    "col.only_b": ("Only second right", "Верно только у второго"),
     "col.n": ("Cases", "Случаев"),
     "col.patients": ("Patients", "Пациентов"),
     "col.test": ("Test", "Критерий"),
     "col.label": ("Readers", "Врачи"),
     "col.readers": ("How many", "Сколько"),
     "col.source": ("Source", "Источник"),
-    "col.unranked": ("Why without a rank", "Почему вне мест"),
+    "col.unranked": ("Why without a rank", "Почему вне зачёта"),
     "col.duplicates": ("Same answers as", "Те же ответы, что у"),
     "col.metric": ("Metric", "Показатель"),
     "col.version": ("Version", "Версия"),
@@ -276,25 +274,25 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.reason": ("Why absent", "Почему нет"),
     "col.in_macro": ("In the macro", "В среднем"),
     "col.patients_positive": ("Patients with", "Пациентов с признаком"),
-    "col.patients_negative": ("Patients without", "Пациентов без"),
+    "col.patients_negative": ("Patients without", "Пациентов без признака"),
     "col.n_missing": ("Unanswered", "Без ответа"),
     "col.partial_auc": ("Partial AUC", "Частичная AUC"),
     "col.partial_auc_standardised": ("Partial AUC, standardised", "Частичная AUC, станд."),
     "col.average_precision": ("Average precision", "Средняя точность"),
-    "col.threshold_source": ("Threshold from", "Порог"),
-    "col.true_positive": ("True positive", "Верно с признаком"),
-    "col.false_positive": ("False positive", "Ложно с признаком"),
-    "col.false_negative": ("False negative", "Ложно без"),
-    "col.true_negative": ("True negative", "Верно без"),
+    "col.threshold_source": ("Threshold from", "Откуда порог"),
+    "col.true_positive": ("True positive", "Истинноположительные"),
+    "col.false_positive": ("False positive", "Ложноположительные"),
+    "col.false_negative": ("False negative", "Ложноотрицательные"),
+    "col.true_negative": ("True negative", "Истинноотрицательные"),
     "col.f1": ("F1", "F1"),
     "col.mcc": ("MCC", "MCC"),
     "col.sensitivity_patients": ("Sensitivity, patients", "Чувствительность, пациенты"),
     "col.specificity_patients": ("Specificity, patients", "Специфичность, пациенты"),
-    "col.split_patients": ("Patients learned from", "Пациентов в основе"),
+    "col.split_patients": ("Patients learned from", "Пациентов в калибровочной выборке"),
     "col.floor": ("Floor", "Минимум"),
     "col.needed": ("Patients needed", "Нужно пациентов"),
-    "col.order": ("Order statistic", "Порядковый номер"),
-    "col.confidence": ("Confidence", "Надёжность"),
+    "col.order": ("Order statistic", "Порядковая статистика"),
+    "col.confidence": ("Confidence", "Доверительная вероятность"),
     "col.n_answered": ("Answered", "Отвечено"),
     "col.n_known": ("Known", "С эталоном"),
     "col.ece": ("ECE", "ECE"),
@@ -302,7 +300,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.null_p95": ("Perfect service: 95th percentile", "Идеальный сервис: 95-й процентиль"),
     "col.bins": ("Bins", "Группы"),
     "col.bin_count": ("Number of bins", "Число групп"),
-    "col.simulations": ("Simulations", "Симуляций"),
+    "col.simulations": ("Simulations", "Моделирований"),
     "col.slope": ("Slope", "Наклон"),
     "col.intercept": ("Intercept", "Сдвиг"),
     "col.share_clipped": ("Share clipped", "Доля обрезанных"),
@@ -315,11 +313,11 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.prevalence_source": ("Its source", "Её источник"),
     "col.workload": ("Left to a doctor", "Остаётся врачу"),
     "col.net_benefit": ("Net benefit", "Чистая польза"),
-    "col.treat_all": ("Acting on all", "Действие со всеми"),
+    "col.treat_all": ("Acting on all", "Вмешательство у всех"),
     "col.n_positive": ("Positive", "С признаком"),
     "col.n_unknown": ("Unknown", "Не определено"),
     "col.measure": ("Share", "Доля"),
-    "col.found": ("Found, with its limit", "Найдено, с границей"),
+    "col.found": ("Found, with its limit", "Оценка, с границей"),
     "col.limit": ("Limit", "Предел"),
     "col.verdict": ("Verdict", "Решение"),
     "col.sorted_share": ("Sorted as norm", "Отнесено к норме"),
@@ -332,7 +330,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.attribute": ("Attribute", "Атрибут"),
     "col.cell": ("Value", "Значение"),
     "col.positives": ("Studies with", "Исследований с признаком"),
-    "col.negatives": ("Studies without", "Исследований без"),
+    "col.negatives": ("Studies without", "Исследований без признака"),
     "col.shown": ("Values shown", "Показано значений"),
     "col.hidden": ("Values suppressed", "Скрыто значений"),
     "col.cell_a": ("First value", "Первое значение"),
