@@ -1,9 +1,9 @@
 """Reading a tar archive of hostile files as a stream: what was asked for by name, and nothing else.
 
-The engine writes the archive, but names, kinds and sizes of its members are a container's. Nothing is ever written to
-disk, no link is followed, nothing is read beyond a cap, and every loop ends because each round takes bytes from a
-bounded stream. A member is what its header says: an ustar header, preceded at most by one extended header (PAX), which
-engines write for the large account numbers of this sandbox.
+The engine writes the archive, but names, kinds and sizes of its members are a container's. Nothing is written to disk
+under a name of its, no link is followed, nothing is read beyond a cap, and every loop ends because each round takes
+bytes from a bounded stream. A member is what its header says: an ustar header, preceded at most by one extended header
+(PAX), which engines write for the large account numbers of this sandbox.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 _BLOCK = 512
 _REGULAR = (b"0", b"\0")
@@ -51,14 +52,20 @@ class Caps:
     name_bytes: int = 255
 
 
+Held = TypeVar("Held")
+"""What stands for a wanted file's bytes where they are kept: the bytes, or where they lie."""
+Keep = Callable[[Iterator[memoryview]], Held]
+"""Takes a wanted file's bytes, piece by piece, each valid until the next one is taken."""
+
+
 @dataclass(slots=True)
-class Contents:
-    """What was found: each wanted file's bytes or why it is refused; an absent one is in neither place.
+class Contents(Generic[Held]):
+    """What was found: each wanted file, as it is kept, or why it is refused; an absent one is in neither place.
 
     `used_bytes` and `members` count everything in the archive, wanted or not.
     """
 
-    files: dict[str, bytes | Refusal] = field(default_factory=dict)
+    files: dict[str, Held | Refusal] = field(default_factory=dict)
     used_bytes: int = 0
     members: int = 0
 
@@ -73,10 +80,18 @@ def never_late() -> bool:
 
 def read_archive(
     chunks: Iterable[bytes], wanted: Mapping[str, int], caps: Caps, *, late: Clock = never_late
-) -> Contents:
-    """Read wanted files out of an archive.
+) -> Contents[bytes]:
+    """Read wanted files, which are small, out of an archive into memory, as `read_archive_into` does."""
+    return read_archive_into(b"".join, chunks, wanted, caps, late=late)
+
+
+def read_archive_into(
+    keep: Keep[Held], chunks: Iterable[bytes], wanted: Mapping[str, int], caps: Caps, *, late: Clock = never_late
+) -> Contents[Held]:
+    """Read wanted files out of an archive, no more of them at a time than a chunk.
 
     Args:
+        keep: Called for each wanted file that is not refused, with all of its bytes.
         chunks: The archive as it comes.
         wanted: Largest size in bytes of each wanted file, by its path in the archive, without a slash at its end.
         caps: What the archive may cost.
@@ -88,7 +103,7 @@ def read_archive(
     Raises:
         ArchiveRefusedError: A cap was reached, or the bytes are no such archive.
     """
-    stream, found = _Stream(chunks, caps.total_bytes, late), Contents()
+    stream, found = _Stream(chunks, caps.total_bytes, late), Contents[Held]()
     names = {name.encode(): name for name in wanted}
     while (member := _next_member(stream, caps)) is not None:
         found.members += 1
@@ -101,7 +116,7 @@ def read_archive(
         if name is not None:
             refusal = _refusal(member, name in found.files, wanted[name])
             left = 0 if refusal is None else left
-            found.files[name] = stream.take(member.size) if refusal is None else refusal
+            found.files[name] = keep(stream.pieces(member.size)) if refusal is None else refusal
         stream.skip(left + -member.size % _BLOCK)
     return found
 
@@ -133,16 +148,17 @@ class _Stream:
     def take(self, size: int) -> bytes:
         """Return exactly so many bytes."""
         taken = bytearray()
-        for piece in self._pieces(size):
+        for piece in self.pieces(size):
             taken += piece
         return bytes(taken)
 
     def skip(self, size: int) -> None:
         """Pass over exactly so many bytes."""
-        for _ in self._pieces(size):
+        for _ in self.pieces(size):
             pass
 
-    def _pieces(self, size: int) -> Iterator[memoryview]:
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Yield exactly so many bytes; all of them have to be taken."""
         if size > self._left:
             raise ArchiveRefusedError(Refusal.TOO_LARGE)
         self._left -= size

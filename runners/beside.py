@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from runners.archive import Refusal
 from runners.output import Files
 from runners.values import BlobRef, CaseResult, Detail, Outcome, OutputFile
 
-Keep = Callable[[bytes], BlobRef]
+Keep = Callable[[Path], BlobRef]
+"""Stores a file and removes it from where it lies."""
 _TOO_MUCH = (Refusal.TOO_LARGE, Refusal.TOO_MANY)
 
 
@@ -40,7 +42,7 @@ class Beside:
             return _instead(result, Outcome.INVALID_ANSWER, Detail.OUTPUT_REFUSED)
         if None in found.values() and full:
             return _instead(result, Outcome.OUTPUT_QUOTA, Detail.OUTPUT_FULL)
-        kept = tuple((name, self.keep(content)) for name, content in found.items() if isinstance(content, bytes))
+        kept = tuple((name, self.keep(content)) for name, content in found.items() if isinstance(content, Path))
         return replace(result, files=kept)
 
 

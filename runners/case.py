@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from runners.archive import Refusal
-from runners.output import Files
 from runners.stage import StagedCase
 from runners.toend import STARTS_IN_A_ROW, Ran, ToEnd
 from runners.values import CaseResult, Detail, Limits, Outcome
 
 PREDICTION = "prediction.json"
+AnswerFiles = Mapping[str, bytes | Refusal]
 
 
 class AnswerForm(Protocol):
@@ -25,7 +26,7 @@ class AnswerForm(Protocol):
     def wanted(self, limits: Limits) -> Mapping[str, int]:
         """Return the largest size of each file in bytes."""
 
-    def answer(self, case: str, files: Files) -> bytes | Refusal | None:
+    def answer(self, case: str, files: AnswerFiles) -> bytes | Refusal | None:
         """Return the answer as the contract words it, unparsed; why a file is refused; None where there is none."""
 
 
@@ -37,7 +38,7 @@ class PredictionFile:
         """Return the largest size of each file in bytes."""
         return {PREDICTION: limits.answer_kib * 1024}
 
-    def answer(self, case: str, files: Files) -> bytes | Refusal | None:  # noqa: ARG002 - the same for every case
+    def answer(self, case: str, files: AnswerFiles) -> bytes | Refusal | None:  # noqa: ARG002 - the same for every case
         """Return the file."""
         return files.get(PREDICTION)
 
@@ -77,13 +78,18 @@ class CaseShard(ToEnd):
             ran = self._run_container([staged], seconds, wanted)
             if ran is not None:
                 self._stage.discard(staged)
-                return self._beside.attach(self._judge_answer(staged.name, ran), ran.files, full=ran.full)
+                result = self._beside.attach(self._judge_answer(staged.name, ran), ran.files, full=ran.full)
+                ran.remove_files()
+                return result
         return None
 
     def _judge_answer(self, case: str, ran: Ran) -> CaseResult:
         if ran.outcome is not None:
             return CaseResult(case, ran.outcome, detail=ran.why)
-        answer = self.form.answer(case, ran.files)
+        files = {name: ran.files[name] for name in self.form.wanted(self._limits) if name in ran.files}
+        # None is longer than an answer may be.
+        read = {name: held.read_bytes() if isinstance(held, Path) else held for name, held in files.items()}
+        answer = self.form.answer(case, read)
         if isinstance(answer, Refusal):
             why = Detail.OVERLONG_FILE if answer is Refusal.TOO_LARGE else Detail.OUTPUT_REFUSED
             return CaseResult(case, Outcome.INVALID_ANSWER, ran.seconds, detail=why)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from runners.attach import LOG_BYTES, Conversation
 from runners.engine import ContainerEnd, Engine
-from runners.faults import ContainerCannotStart, EngineUnavailable, RunnerFault, SandboxRefused
+from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, RunnerFault, SandboxRefused
+from runners.images.holder import build_holder
 from runners.keptlog import ContainerLog, KeptLog
 from runners.kernel import Window, differences, has_swap
 from runners.oom import OomCounter
@@ -20,8 +23,12 @@ from runners.policy import Placement, SandboxPolicy
 from runners.readback import read_back
 from runners.shims import reap_shims
 
+_log = logging.getLogger(__name__)
+
 _READY_LINE_BYTES = 256
 _KILL_SECONDS = 30.0
+LAUNCHES = 2
+"""Refusals in a row, each with a container of ours started in between, after which an image is charged."""
 
 Place = Callable[[], Placement]
 Check = Callable[[str], None]
@@ -32,7 +39,8 @@ class Launcher:
     """Starts containers of one image under one policy; `place` gives each its own identity.
 
     `program` runs in place of the image's own; `window` is where the kernel is asked what holds a started container;
-    `log` keeps of each container what it writes to stderr, where the attempt asks for it.
+    `log` keeps of each container what it writes to stderr, where the attempt asks for it. A `submitted` image is a
+    vendor's, of which nobody knows whether any engine starts it: whose fault a refusal is, a container of ours tells.
     """
 
     engine: Engine
@@ -43,6 +51,7 @@ class Launcher:
     window: Window = field(default_factory=Window)
     holder_image: str = ""
     log: KeptLog | None = None
+    submitted: bool = False
 
     def launch(self, check: Check | None = None, *, listens: bool = True) -> Box:
         """Create a container, read its sandbox back, check what it will see, attach, start.
@@ -52,9 +61,36 @@ class Launcher:
             listens: Whether its first line on stdout is asked for; otherwise all of it is a log.
 
         Raises:
-            ContainerCannotStart: The image's own fault.
+            ContainerCannotStart: The image's own fault: the engine says so, or it refuses this image's containers, or
+                holds them otherwise than asked, every time, and in between starts one of ours as asked.
             RunnerFault: The host's fault.
         """
+        if not self.submitted:
+            return self._launch(check, listens=listens)
+        check_once = None if check is None else _once(check)
+        for number in range(1, LAUNCHES + 1):
+            try:
+                return self._launch(check_once, listens=listens)
+            except (EngineRefused, SandboxRefused) as refused:
+                last = refused
+            _log.warning("container_refused", extra={"image": self.image_id, "number": number, "reason": str(last)})
+            self._launch_ours(last)
+        raise ContainerCannotStart(str(last)) from last
+
+    def _launch_ours(self, refused: RunnerFault) -> None:
+        """Start a container of ours, in everything but its image as the one that was refused, and end it.
+
+        Raises:
+            RunnerFault: What was refused before: this is refused as well, so it is the host's fault.
+        """
+        try:
+            image = self.holder_image or build_holder(self.engine)
+            ours = replace(self, image_id=image, program=(), log=None, submitted=False)
+            ours.launch(listens=False).close()
+        except (RunnerFault, ContainerCannotStart) as fault:
+            raise refused from fault
+
+    def _launch(self, check: Check | None, *, listens: bool) -> Box:
         placement = self.place()
         output = None
         if self.policy.output is not None:
@@ -105,6 +141,19 @@ class Launcher:
         inspected, bundle = self.engine.set_up(box.container)
         box.memory = OomCounter(int(inspected["State"]["Pid"]))
         return read_back_bundle(request, inspected, bundle)
+
+
+def _once(check: Check) -> Check:
+    """Return a check that is made until it has passed: what it reveals to containers then stays."""
+    passed = False
+
+    def checked(container: str) -> None:
+        nonlocal passed
+        if not passed:
+            check(container)
+            passed = True
+
+    return checked
 
 
 class Box:
@@ -167,14 +216,14 @@ class Box:
         end = self._engine.end_of(self.container)
         return replace(end, out_of_memory=end.out_of_memory or killed)
 
-    def read_output(self, wanted: Mapping[str, int]) -> Left:
-        """End the container and return what it left in its /output, as `OutputFolder.read` does.
+    def read_output(self, wanted: Mapping[str, int], folder: Path) -> Left:
+        """End the container and copy what it left in its /output to a folder, as `OutputFolder.read` does.
 
         Raises:
             RunnerFault: The container could not be ended, or the engine does not hand the files over.
         """
         self._stop()
-        return Left({}, full=False) if self._output is None else self._output.read(wanted)
+        return Left({}, full=False) if self._output is None else self._output.read(wanted, folder)
 
     def close(self) -> None:
         """Close the socket, kill, wait for the exit, remove, and remove what was mounted at /output.

@@ -197,7 +197,7 @@ def _run(
         facts.policy_digest = launcher.policy.digest
         shard = shard_of(
             spec, launcher, stage, lambda result: _write_line(file, result),
-            Beside(spec.outputs, lambda content: _keep(results, stage, content)), canceller=canceller, on_open=on_open,
+            Beside(spec.outputs, lambda path: _keep_file(results, path)), canceller=canceller, on_open=on_open,
         )  # fmt: skip
         began = time.monotonic()
         facts.run = shard.record
@@ -259,14 +259,21 @@ def _store(results: ResultSink, written: Path) -> BlobRef:
 
 
 def _keep(results: ResultSink, stage: Stage, content: bytes) -> BlobRef:
-    """Store bytes that a container left."""
+    """Store bytes that a container wrote."""
     path = stage.input.parent / "file"
     try:
         path.write_bytes(content)
     except OSError as error:
-        msg = f"What a container left cannot be stored: {error}"
+        msg = f"What a container wrote cannot be stored: {error}"
         raise RunnerFault(msg) from error
     return _store(results, path)
+
+
+def _keep_file(results: ResultSink, path: Path) -> BlobRef:
+    """Store a file that a container left, and remove it from where it lies."""
+    ref = _store(results, path)
+    path.unlink(missing_ok=True)  # a store may have taken the file itself
+    return ref
 
 
 def _write_line(file: IO[bytes], result: CaseResult) -> None:

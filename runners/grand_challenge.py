@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from runners.archive import Refusal
+from runners.case import AnswerFiles
 from runners.metaimage import Geometry, write_metaimage
-from runners.output import Files
 from runners.stage import Arrangement
 from runners.values import GrandChallengeLayout, Limits
 
@@ -45,7 +45,7 @@ class GrandChallengeFiles:
         """Return the largest size of each file in bytes."""
         return {name: _NUMBER_BYTES for _, name in self.layout.outputs}
 
-    def answer(self, case: str, files: Files) -> bytes | Refusal | None:
+    def answer(self, case: str, files: AnswerFiles) -> bytes | Refusal | None:
         """Put the numbers, as they were written, into one answer; without any file there is none.
 
         What does not look like a number becomes a text, which no answer may have in its place: whether an answer is

@@ -3,22 +3,24 @@
 A container's own tmpfs is gone when it exits, and a folder of the host's disk has no bounds. So the volume is a tmpfs
 with a size, a number of inodes and an owner, which the engine keeps mounted as long as some container uses it: the
 holder, an idle container of our own image. What is read comes as an archive from the engine, through
-`runners.archive`; no path of the volume is ever opened by this process.
+`runners.archive`; no path of the volume is ever opened by this process. Files go to a folder of the host's as they
+come, under names of ours: all that containers may leave is more than a process should hold.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from runners.archive import ArchiveRefusedError, Caps, Contents, Refusal, read_archive
+from runners.archive import ArchiveRefusedError, Caps, Contents, Refusal, read_archive_into
 from runners.compare import differ, said
 from runners.engine import Engine
-from runners.faults import EngineUnavailable, SandboxRefused
+from runners.faults import EngineUnavailable, RunnerFault, SandboxRefused
 from runners.space import OUTPUT, OutputSpace, volume_mount
 from runners.volumes import late_archive
 
@@ -31,12 +33,12 @@ _DEPTH = 64
 _HOSTS_FAULT = (Refusal.MALFORMED, Refusal.LATE)
 _MIB = 1024 * 1024
 
-Files = Mapping[str, bytes | Refusal]
+Files = Mapping[str, Path | Refusal]
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a container left: wanted files, or why one is refused; and whether its bytes or inodes were used up."""
+    """What a container left: where wanted files lie, or why one is refused; whether bytes or inodes were used up."""
 
     files: Files
     full: bool
@@ -69,21 +71,23 @@ class OutputFolder:
             raise
         return folder
 
-    def read(self, wanted: Mapping[str, int]) -> Left:
-        """Return wanted files and whether the volume is full. The container must be dead.
+    def read(self, wanted: Mapping[str, int], folder: Path) -> Left:
+        """Copy wanted files to a folder of the host's, and say whether the volume is full. The container must be dead.
 
         The engine is asked for an archive of the whole volume: a path in it, which a container may have bent by links,
         is never given to anybody.
 
         Args:
             wanted: Largest size in bytes of each file, by its path under /output.
+            folder: Where they go, each as a file of a random name.
 
         Raises:
             EngineUnavailable: The engine does not hand them over, or the volume was lost.
+            RunnerFault: They cannot be written.
         """
         root = OUTPUT.lstrip("/")
         try:
-            seen = self._archive({f"{root}/{name}": size for name, size in wanted.items()})
+            seen = self._archive({f"{root}/{name}": size for name, size in wanted.items()}, folder)
         except ArchiveRefusedError as error:
             if error.refusal in _HOSTS_FAULT:
                 raise late_archive() from error
@@ -129,7 +133,7 @@ class OutputFolder:
             raise SandboxRefused(msg)
         self.engine.start(self.holder)
 
-    def _archive(self, wanted: Mapping[str, int]) -> Contents:
+    def _archive(self, wanted: Mapping[str, int], folder: Path) -> Contents[Path]:
         if self.holder is None:
             msg = "the output has no holder"
             raise RuntimeError(msg)
@@ -138,7 +142,9 @@ class OutputFolder:
         deadline = time.monotonic() + READ_SECONDS
         chunks = self.engine.read_files(self.holder, OUTPUT)
         try:
-            return read_archive(chunks, wanted, caps, late=lambda: time.monotonic() > deadline)
+            return read_archive_into(
+                lambda pieces: _written(pieces, folder), chunks, wanted, caps, late=lambda: time.monotonic() > deadline
+            )
         finally:
             chunks.close()
 
@@ -147,6 +153,19 @@ class OutputFolder:
         if self.holder is not None and self.engine.end_of(self.holder).exit_code is not None:
             msg = "The holder of an output ended, and the output with it."
             raise EngineUnavailable(msg)
+
+
+def _written(pieces: Iterator[memoryview], folder: Path) -> Path:
+    path = folder / secrets.token_hex(16)
+    # Where the pieces come from has errors of its own; none of them is an OSError.
+    try:
+        with path.open("xb") as file:
+            for piece in pieces:
+                file.write(piece)
+    except OSError as error:
+        msg = f"What a container left cannot be stored: {error}"
+        raise RunnerFault(msg) from error
+    return path
 
 
 def unlike_asked(space: OutputSpace, seen: Mapping[str, Any]) -> list[str]:

@@ -269,9 +269,9 @@ def _output(canary: _Canary, space: OutputSpace, folder: Path) -> Finding:
     saw = canary.ask("output", target=str(secret), bytes=2 * size)
     if saw is None:
         return Finding("output", claim, False, "the canary ended instead of answering")
-    left = canary.box.read_output(dict.fromkeys(("plain", "link", "pipe"), _ANSWER_BYTES)).files
-    read = sorted(name for name, content in left.items() if isinstance(content, bytes))
-    held = saw["bytes"] <= size and read == ["plain"] and left["plain"] == b"plain"
+    left = canary.box.read_output(dict.fromkeys(("plain", "link", "pipe"), _ANSWER_BYTES), folder).files
+    read = {name: path.read_bytes() for name, path in sorted(left.items()) if isinstance(path, Path)}
+    held = saw["bytes"] <= size and read == {"plain": b"plain"}
     return Finding("output", claim, held, f"written: {saw['bytes'] // _MIB} MiB; read: {_listed(read)}")
 
 

@@ -253,7 +253,7 @@ class ServeShard:
             return
         try:
             if read and self._beside.outputs and asked:
-                self._left_by |= dict.fromkeys(asked, box.read_output(self._beside.wanted(asked)))
+                self._left_by |= dict.fromkeys(asked, box.read_output(self._beside.wanted(asked), self._stage.left))
         finally:
             box.close()
 

@@ -63,7 +63,10 @@ class Arrangement(Protocol):
 
 
 class Stage:
-    """The folders of one attempt: `input` is bound into its containers, one case at a time appears in it."""
+    """The folders of one attempt: `input` is bound into its containers, one case at a time appears in it.
+
+    `left` is where files go that containers left; no container sees it.
+    """
 
     def __init__(self, root: Path, studies: BlobSource, arrange: Arrangement | None = None) -> None:
         """Name the folders; `root` is made by `open` and removed by `close`. `arrange` makes every case a flat one."""
@@ -72,6 +75,7 @@ class Stage:
         self._studies = studies
         self._ready = str(root / "ready")
         self._used = str(root / "used")
+        self.left = root / "left"
         self.input = root / "input"
         self._input = str(self.input)
         self._remover = _Remover()
@@ -84,7 +88,7 @@ class Stage:
         """
         try:
             self._root.mkdir(parents=True, mode=0o700)
-            for folder in (self._ready, self._used, str(self.input)):
+            for folder in (self._ready, self._used, str(self.left), str(self.input)):
                 os.mkdir(folder)
             # The container is some other user: it passes through the bound folder only, never through the root.
             self.input.chmod(0o755)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from runners.attach import Conversation, Ended
 from runners.beside import Beside
@@ -35,6 +36,12 @@ class Ran:
     seconds: float
     files: Files
     full: bool
+
+    def remove_files(self) -> None:
+        """Remove what it left and nobody has kept."""
+        for held in self.files.values():
+            if isinstance(held, Path):
+                held.unlink(missing_ok=True)
 
 
 class ToEnd:
@@ -121,7 +128,7 @@ class ToEnd:
         self._spent += min(waited, seconds)
         outcome, why = self._judge(box.conversation, end)
         record.end = why
-        left = box.read_output(wanted)
+        left = box.read_output(wanted, self._stage.left)
         return Ran(outcome, why, waited, left.files, full=left.full)
 
     def _await_exit(self, box: Box, deadline: float) -> ContainerEnd | None:

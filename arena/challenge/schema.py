@@ -135,6 +135,10 @@ class Phase(Strict):
         return self
 
 
+MAX_ANSWERS_KIB = 64 * 1024
+"""What the answers of one shard may come to: the worker holds them until the shard has ended."""
+
+
 class LimitsDeclaration(Strict):
     """Limits of one shard (docs/contract.md); the defaults are those of `runners.values.Limits`."""
 
@@ -152,6 +156,19 @@ class LimitsDeclaration(Strict):
     output_mib: int = Field(default=Limits().output_mib, ge=1)
     answer_kib: int = Field(default=Limits().answer_kib, ge=1, le=1024)
     restarts: int = Field(default=Limits().restarts, ge=0)
+
+    @model_validator(mode="after")
+    def _answers_fit(self) -> LimitsDeclaration:
+        answers = self.cases_per_shard * self.answer_kib
+        if answers > MAX_ANSWERS_KIB:
+            most = MAX_ANSWERS_KIB // self.answer_kib
+            reason = (
+                f"cases_per_shard × answer_kib is {answers} KiB; of a shard's answers a worker keeps at most "
+                f"{MAX_ANSWERS_KIB} KiB"
+            )
+            allowed = f"at most {most} with answer_kib: {self.answer_kib}, or a smaller answer_kib"
+            raise disagreement(reason, ("cases_per_shard",), self.cases_per_shard, allowed)
+        return self
 
     def to_limits(self) -> Limits:
         """Return them as the plain value that crosses into `runners`."""

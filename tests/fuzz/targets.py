@@ -6,6 +6,7 @@ terms, whatever the bytes are, and that what it accepts is within its bounds.
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import tempfile
@@ -67,7 +68,7 @@ def _archived(pieces: list[bytes]) -> object:
 def lines(content: bytes) -> None:
     """Give a file's lines to cases."""
     for whole in (True, False):
-        for case, result in lines_by_case(content, ("c0001", CASE), 200, whole=whole).items():
+        for case, result in lines_by_case(io.BytesIO(content), ("c0001", CASE), 200, whole=whole).items():
             assert case == result.case
             assert result.outcome in {Outcome.OK, Outcome.INVALID_ANSWER}
             assert (result.answer is None) == (result.outcome is not Outcome.OK)

@@ -250,7 +250,7 @@ def test_the_holder_only_sleeps_and_is_held_in(bench: Bench, tmp_path: Path) -> 
         assert folder.holder is not None
         host = bench.engine.inspect(folder.holder)["HostConfig"]
         assert (host["NetworkMode"], host["CapDrop"], host["ReadonlyRootfs"]) == ("none", ["ALL"], True)
-        assert folder.read({"nothing": 10}).files == {}
+        assert folder.read({"nothing": 10}, tmp_path).files == {}
     finally:
         folder.close()
 

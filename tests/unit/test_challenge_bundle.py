@@ -23,6 +23,8 @@ MODALITY = "modality: DX"
         ("organiser: The", "organizer: The", "organizer", "The test", "organiser"),
         ("source: Generated", "limits: {cases: 4}", "limits.cases", "4", "cases_per_shard, startup_seconds"),
         ("source: Generated", "limits: {memory_mib: 4.5}", "limits.memory_mib", "4.5", "a whole number"),
+        ("source: Generated", "limits: {answer_kib: 512, cases_per_shard: 129}", "limits.cases_per_shard", "129",
+         "at most 128 with answer_kib: 512"),
         ("source: Generated", "missing: zero", "missing", "zero", "'worst', 'half', 'exclude_case' or 'fail_entry'"),
         (THRESHOLD, "threshold: 1.5", "findings[0].threshold", "1.5", "≤ 1"),
         (THRESHOLD, "threshold: 0.33333", "findings[0].threshold", "0.33333", "a multiple of 0.0001"),

@@ -3,13 +3,14 @@
 import io
 import itertools
 import tarfile
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runners.archive import ArchiveRefusedError, Caps, Refusal, read_archive
+from runners.archive import ArchiveRefusedError, Caps, Refusal, read_archive, read_archive_into
 
 CAPS = Caps(1 << 20, members=16, depth=4)
 REGULAR = tarfile.REGTYPE
@@ -49,6 +50,23 @@ def with_header(content: bytes, at: slice, value: bytes) -> bytes:
     header[148:156] = b"        "
     header[148:156] = b"%06o\0 " % sum(header)
     return bytes(header) + content[512:]
+
+
+def test_files_that_are_kept_elsewhere_are_never_held_whole() -> None:
+    content = archive(member("a", b"x" * (8 << 20)), member("b", b"y" * (8 << 20)))
+
+    def counted(pieces: Iterator[memoryview]) -> int:
+        return sum(map(len, pieces))
+
+    tracemalloc.start()
+    try:
+        wanted = dict.fromkeys("ab", 16 << 20)
+        found = read_archive_into(counted, chunks(content, 1 << 20), wanted, Caps(1 << 30, members=16))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.files == dict.fromkeys("ab", 8 << 20)
+    assert most < 4 << 20
 
 
 def test_a_wanted_file_is_read_whatever_stands_around_it() -> None:

@@ -1,13 +1,16 @@
 """The parts of modes batch and case that need no engine."""
 
 import copy
+import io
+import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runners.archive import Refusal
-from runners.batch import lines_by_case
+from runners.batch import LINES_PER_CASE, lines_by_case
 from runners.beside import Beside
 from runners.case import PREDICTION, PredictionFile
 from runners.faults import EngineRefused, SandboxRefused
@@ -34,7 +37,7 @@ BLOB = BlobRef("0" * 64, 1)
 
 
 def answers(content: bytes, *, whole: bool = True, limit: int = 60) -> dict[str, Any]:
-    got = lines_by_case(content, NAMES, limit, whole=whole)
+    got = lines_by_case(io.BytesIO(content), NAMES, limit, whole=whole)
     return {name: result.answer or result.detail for name, result in got.items()}
 
 
@@ -59,6 +62,38 @@ def test_a_second_line_spoils_the_first() -> None:
 
 def test_a_line_beyond_its_limit_is_never_kept() -> None:
     assert answers(b'{"case": "c0001"' + b" " * 60 + b"}\n") == {"c0001": Detail.OVERLONG_LINE}
+
+
+def test_a_line_is_as_long_as_it_may_be_or_one_byte_longer() -> None:
+    longest = b'{"case": "c0001"' + b" " * 43 + b"}"
+    assert len(longest) == 60
+    for ending in (b"\n", b""):
+        assert answers(longest + ending) == {"c0001": longest}
+        assert answers(b" " + longest + ending) == {"c0001": Detail.OVERLONG_LINE}
+    rest = b'\n{"case": "c0002"}\n'
+    assert answers(longest + b"x" * 200_000 + rest) == {"c0001": Detail.OVERLONG_LINE, "c0002": b'{"case": "c0002"}'}
+
+
+def test_a_name_beyond_the_longest_line_is_not_looked_for() -> None:
+    assert answers(b" " * 61 + b'{"case": "c0001"}\n') == {}
+
+
+def test_so_many_lines_are_read_and_no_more() -> None:
+    before = LINES_PER_CASE * len(NAMES) - 1
+    assert list(answers(b"\n" * before + b'{"case": "c0001"}\n{"case": "c0002"}\n')) == ["c0001"]
+
+
+def test_a_file_of_ever_so_many_lines_costs_the_worker_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.jsonl"
+    path.write_bytes(b"x\n" * (8 << 20))
+    tracemalloc.start()
+    try:
+        with path.open("rb") as file:
+            assert lines_by_case(file, NAMES, 1 << 20, whole=True) == {}
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 4 << 20
 
 
 def test_what_stands_behind_the_last_newline_counts_only_where_nothing_was_cut() -> None:
@@ -147,8 +182,8 @@ def test_the_digest_of_a_policy_tells_its_output_but_not_how_many_cases_a_shard_
     assert len(others) == 2
 
 
-def keep(content: bytes) -> BlobRef:
-    return BlobRef(content.hex(), len(content))
+def keep(path: Path) -> BlobRef:
+    return BlobRef(path.name, 1)
 
 
 BESIDE = Beside((OutputFile("a.dcm", 1), OutputFile("b.dcm", 2)), keep)
@@ -157,8 +192,8 @@ ANSWERED = CaseResult("c0001", Outcome.OK, 0.5, b"{}")
 
 def test_files_beside_an_answer_are_kept_by_their_names() -> None:
     assert BESIDE.wanted(["c0001"]) == {"c0001/a.dcm": 1024, "c0001/b.dcm": 2048}
-    files = {"c0001/a.dcm": b"1", "c0002/b.dcm": b"2", "c0001/c.dcm": b"3"}
-    assert BESIDE.attach(ANSWERED, files, full=False) == replace(ANSWERED, files=(("a.dcm", keep(b"1")),))
+    files = {"c0001/a.dcm": Path("1"), "c0002/b.dcm": Path("2"), "c0001/c.dcm": Path("3")}
+    assert BESIDE.attach(ANSWERED, files, full=False) == replace(ANSWERED, files=(("a.dcm", keep(Path("1"))),))
 
 
 @pytest.mark.parametrize(
@@ -168,11 +203,11 @@ def test_files_beside_an_answer_are_kept_by_their_names() -> None:
         (Refusal.TOO_MANY, True, (Outcome.OUTPUT_QUOTA, Detail.OVERLONG_FILE)),
         (Refusal.NOT_REGULAR, False, (Outcome.INVALID_ANSWER, Detail.OUTPUT_REFUSED)),
         (Refusal.TWICE, False, (Outcome.INVALID_ANSWER, Detail.OUTPUT_REFUSED)),
-        (b"1", True, (Outcome.OUTPUT_QUOTA, Detail.OUTPUT_FULL)),
+        (Path("1"), True, (Outcome.OUTPUT_QUOTA, Detail.OUTPUT_FULL)),
     ],
 )
 def test_a_file_that_is_refused_or_did_not_fit_costs_the_case(
-    content: bytes | Refusal, full: bool, ending: tuple[Outcome, Detail]
+    content: Path | Refusal, full: bool, ending: tuple[Outcome, Detail]
 ) -> None:
     result = BESIDE.attach(ANSWERED, {"c0001/a.dcm": content}, full=full)
     assert (result.outcome, result.detail, result.answer, result.files) == (*ending, None, ())
