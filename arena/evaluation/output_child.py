@@ -1,7 +1,8 @@
 """The process in which files that algorithms leave are examined: frames on stdin, one line of JSON for each on stdout.
 
-It holds itself to limits before it reads the first byte, and begins each file with a fresh allowance of time. A file
-that goes beyond them ends the process; the line that is missing then says which one it was.
+It holds itself to limits before it reads the first byte, and begins each file with a fresh allowance of time, as far as
+that of all files reaches. A file that goes beyond them ends the process; the line that is missing then says which one
+it was.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ _FILES_OPEN = 32
 
 
 def main() -> None:
-    """Examine what stands on stdin. Arguments: address space in MiB, seconds for each file."""
-    memory_mib, seconds = int(sys.argv[1]), int(sys.argv[2])
+    """Examine what stands on stdin. Arguments: address space in MiB, seconds for each file, seconds for all."""
+    memory_mib, seconds, total = map(int, sys.argv[1:4])
     _confine(memory_mib)
     kinds = tuple(OutputKind)
     sys.stdout.write(READY.decode() + "\n")
     sys.stdout.flush()
     while header := sys.stdin.buffer.read(FRAME.size):
         kind, size = FRAME.unpack(header)
-        _allow(seconds)
+        _allow(seconds, total)
         found = examine(sys.stdin.buffer.read(size), kinds[kind])
         sys.stdout.write(json.dumps([found.defect, found.items]) + "\n")
         sys.stdout.flush()
@@ -41,10 +42,10 @@ def _confine(memory_mib: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _allow(seconds: int) -> None:
+def _allow(seconds: int, total: int) -> None:
     """Give the next file its time: of the processor by the soft limit, of the wall by an alarm; both kill."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
+    soft = min(int(used.ru_utime + used.ru_stime) + seconds, total) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     signal.alarm(3 * seconds)
 

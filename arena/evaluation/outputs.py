@@ -3,6 +3,9 @@
 This side never parses. It copies bytes from the store into a spool and starts a child that knows neither vault nor
 database; a child that dies has named the file that killed it by the number of lines it wrote, and another goes on with
 the next one. A defect is of the file alone and changes no answer: scores follow from answers (docs/contract.md).
+
+One process scores for everybody, so the files of an evaluation together have an allowance of processor time as well:
+what is left when it is used up is not read.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -38,10 +42,11 @@ OK = "ok"
 
 @dataclass(frozen=True, slots=True)
 class ChildLimits:
-    """What the child may take: address space of the whole process, processor seconds for one file."""
+    """What children may take: address space of one, processor seconds for one file and for all of an evaluation's."""
 
     memory_mib: int = 768
     seconds: int = 10
+    total_seconds: int = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +120,22 @@ def count_outputs(rows: Iterable[OutputRow]) -> dict[str, dict[str, int]]:
 
 
 def _examined(results: BlobStore, jobs: Sequence[_Job], limits: ChildLimits) -> list[Examined]:
-    """Examine the bytes of each job, with as many children as it takes."""
+    """Examine the bytes of each job, with as many children as it takes and as their time allows."""
     found: list[Examined] = []
-    while len(found) < len(jobs):
+    began = _childrens_seconds()
+    while len(found) < len(jobs) and (left := limits.total_seconds - int(_childrens_seconds() - began)) > 0:
         batch = _batch(jobs[len(found) :])
-        seen = _run_child(results, batch, limits)
+        seen = _run_child(results, batch, limits, left)
         found += seen
         if len(seen) < len(batch):
             found.append(Examined(OutputDefect.TOO_COSTLY))
-    return found
+    return found + [Examined(OutputDefect.TOO_COSTLY)] * (len(jobs) - len(found))
+
+
+def _childrens_seconds() -> float:
+    """Return the processor time of all children of this process that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _batch(jobs: Sequence[_Job]) -> Sequence[_Job]:
@@ -136,8 +148,11 @@ def _batch(jobs: Sequence[_Job]) -> Sequence[_Job]:
     return jobs
 
 
-def _run_child(results: BlobStore, jobs: Sequence[_Job], limits: ChildLimits) -> list[Examined]:
-    """Return what a child said before it ended: a line for each file, or for those before the one that killed it."""
+def _run_child(results: BlobStore, jobs: Sequence[_Job], limits: ChildLimits, left: int) -> list[Examined]:
+    """Return what a child said before it ended: a line for each file, or for those before the one that killed it.
+
+    It has `left` seconds of the processor for all of them.
+    """
     with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as said:
         for job in jobs:
             spool.write(FRAME.pack(_KINDS.index(job.kind), job.size_bytes))
@@ -146,7 +161,7 @@ def _run_child(results: BlobStore, jobs: Sequence[_Job], limits: ChildLimits) ->
         seconds = _START_SECONDS + 3 * limits.seconds * len(jobs)
         try:
             done = subprocess.run(
-                [sys.executable, "-m", _CHILD, str(limits.memory_mib), str(limits.seconds)],
+                [sys.executable, "-m", _CHILD, str(limits.memory_mib), str(limits.seconds), str(left)],
                 stdin=spool, stdout=said, stderr=subprocess.DEVNULL, timeout=seconds, env=_environment(), cwd="/",
                 check=False,
             )  # fmt: skip

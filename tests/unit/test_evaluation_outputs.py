@@ -119,11 +119,29 @@ def test_a_file_that_costs_too_much_ends_its_process_and_the_others_are_read(
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024, "in KiB, in this process"
 
 
+def test_files_that_each_cost_less_than_is_allowed_do_not_hold_up_the_scoring_of_others(
+    results: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each takes more than a second of the processor; the time of all ends in the first child.
+    files = [left(results, f"c{n:04}", many_items(600_000 + n)) for n in range(8)]
+    started = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: (started.append(a), run(*a, **k))[1])
+    began = resource.getrusage(resource.RUSAGE_CHILDREN)
+    rows = examine_outputs(results, files, ChildLimits(memory_mib=2048, seconds=60, total_seconds=4))
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert len(started) == 1
+    assert ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime < 8
+    defects = {row.examined.defect for row in rows}
+    assert OutputDefect.TOO_COSTLY in defects
+    assert [row.examined.defect for row in rows].count(OutputDefect.TOO_COSTLY) >= 4
+
+
 # The peak is read from the child's own status file, because that of getrusage is inherited by whoever is started.
 _MEASURED = """
 import re, runpy, sys
 from pathlib import Path
-sys.argv = ["output_child", "768", "10"]
+sys.argv = ["output_child", "768", "10", "600"]
 runpy.run_module("arena.evaluation.output_child", run_name="__main__")
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
 print(peak, file=sys.stderr)
