@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.built import Builds
 from tests.database import database_url, postgres_server, sqlite_store, store
 
 __all__ = ["database_url", "postgres_server", "sqlite_store", "store"]
@@ -16,12 +18,28 @@ __all__ = ["database_url", "postgres_server", "sqlite_store", "store"]
 REAL_DATA = "ARENA_REAL_DATA"
 KEPT_SETTINGS = {"ARENA_BASE_IMAGE", "ARENA_CHROMIUM", "ARENA_WRITE_SCREENSHOTS", REAL_DATA}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_builds = Builds()
+_noting = pytest.MonkeyPatch()
 
 
 def pytest_configure() -> None:
     """Take away settings of the person who runs the tests: a test says what it sets."""
     for name in [name for name in os.environ if name.startswith("ARENA_") and name not in KEPT_SETTINGS]:
         del os.environ[name]
+
+
+def pytest_sessionstart() -> None:
+    """Note the images that tests build from now on."""
+    _builds.note(_noting)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take them away again; one that cannot be removed fails the run, with the engine's reason."""
+    _noting.undo()
+    left = _builds.take_away()
+    if left:
+        sys.stderr.write("\n".join(["The tests left with the engine:", *left, ""]))
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
