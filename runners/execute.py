@@ -238,7 +238,7 @@ def _launcher(
         )
 
     holder = build_holder(host.engine) if policy.output is not None else ""
-    return Launcher(host.engine, policy, facts.image_id, place, holder_image=holder)
+    return Launcher(host.engine, policy, facts.image_id, place, holder_image=holder, submitted=True)
 
 
 def _archive(images: BlobSource, ref: BlobRef) -> Path:

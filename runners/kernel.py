@@ -4,14 +4,14 @@ An engine may believe that it has set a limit which its runtime has dropped. So 
 control groups, at its first process and at that process's mounts, right after the start. Under gVisor the process is
 gVisor's own: its limits, filter and network count, its account and its mounts are not the algorithm's.
 
-The look comes when the container runs already, so what the container may change by itself is no fault of the host. Its
-account may do to the first process what a process may do to itself: raise `oom_score_adj`, which the kernel lets nobody
-without a capability lower below what was set, and lower its limits, soft and hard. Both are taken in that direction
-alone. The rest cannot be changed from inside, or not so that it shows: control groups, mounts, namespaces and
-interfaces need capabilities; those can only be dropped and are none; the account is one and the same in all its four
-forms, and changing groups needs a capability too; a further filter leaves the filter's mode as it is, and neither mode
-nor `no_new_privs` has a way back; command line and name are compared with nothing. A first process that has ended is
-one that was not seen.
+The look comes when the container runs already, so what the container may worsen by itself is no fault of the host. Its
+account may do to the first process what a process may do to itself: raise `oom_score_adj`, and lower its limits, soft
+and hard. Both are taken in that direction alone. Runtimes differ in whether they let it lower `oom_score_adj` as well
+(runc 1.1 does, down to 0): that refuses the run, and `runners.container` finds out whose fault it is. The rest cannot
+be changed from inside, or not so that it shows: control groups, mounts, namespaces and interfaces need capabilities;
+those can only be dropped and are none; the account is one and the same in all its four forms, and changing groups needs
+a capability too; a further filter leaves the filter's mode as it is, and neither mode nor `no_new_privs` has a way back;
+command line and name are compared with nothing. A first process that has ended is one that was not seen.
 """
 
 from __future__ import annotations
