@@ -8,7 +8,7 @@ from arena.board import address, context, scorecard
 from arena.board.controls import choose_challenge, choose_language
 from arena.errors import NotFound
 from arena.presentation.details import entry_view
-from arena.presentation.html import empty_html, entry_foot_html, entry_head_html, links_html, note_html
+from arena.presentation.html import empty_html, entry_foot_html, entry_head_html, links_html, note_html, title_html
 from arena.presentation.reader import Reader
 from arena.presentation.sections import finest_phase
 from arena.presentation.views import link
@@ -19,18 +19,19 @@ def show(words: Words) -> None:
     """Draw the page of the entry that the address names, or a choice of entries."""
     reader = context.reader()
     code = address.asked("entry")
-    body = st.container()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _choose_entry(reader, code, words)
         choose_language(words)
     code = address.asked("entry")
     if code is None:
-        body.html(empty_html(words("empty.entry")))
+        st.html(title_html(words("nav.algorithm")))
+        st.html(empty_html(words("empty.entry")))
         return
     try:
         facts = reader.entry(code)
     except NotFound:
-        body.html(note_html(words("unknown", value=code)))
+        st.html(title_html(words("nav.algorithm")))
+        st.html(note_html(words("unknown.here", value=code)))
         st.html(empty_html(words("empty.entry")))
         return
     view = entry_view(facts, words, board_path="/", entry_path="/algorithm")

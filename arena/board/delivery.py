@@ -15,7 +15,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.presentation.catalogue import text
+from arena.presentation.html import page_html
 from arena.presentation.language import Language
+from arena.presentation.views import link
+from arena.presentation.wording import Words
 
 # Streamlit's charts compile their expressions with `eval`; nothing else may load or run from anywhere but here.
 _POLICY = (
@@ -31,6 +34,7 @@ _CLOSED = ("/_stcore/metrics", "/_stcore/agent", "/_stcore/upload_file", "/_stco
 _PLAIN = ("/lite", "/api")
 _COMPRESSIBLE = {".js", ".css", ".svg", ".json", ".html"}
 PAGES = ("/", "/algorithm", "/queue", "/rules")
+_SHOWN_OF_PATH = 80
 
 
 class Delivery:
@@ -101,12 +105,14 @@ class _ShellPage:
     async def _finish(self, start: Message) -> None:
         query = parse_qs(self._scope.get("query_string", b"").decode("latin-1"))
         language = Language.parse((query.get("lang") or [""])[0])
-        body = shell_page(self._body.decode(), language).encode()
+        path: str = self._scope["path"]
+        # Streamlit answers every unknown path with its page; a mistyped address must not look like a success.
+        known = path in PAGES
+        body = (shell_page(self._body.decode(), language) if known else missing_page(path, language)).encode()
         headers = MutableHeaders(raw=[h for h in start["headers"] if h[0] not in {b"etag", b"last-modified"}])
         headers["content-length"] = str(len(body))
         headers["cache-control"] = "no-cache"
-        # Streamlit answers every unknown path with its page; a mistyped address must not look like a success.
-        status = 200 if self._scope["path"] in PAGES else 404
+        status = 200 if known else 404
         await self._send({"type": "http.response.start", "status": status, "headers": headers.raw})
         await self._send({"type": "http.response.body", "body": body if self._scope["method"] != "HEAD" else b""})
 
@@ -135,6 +141,17 @@ def shell_page(page: str, language: Language) -> str:
         count=1,
         flags=re.DOTALL,
     )
+
+
+def missing_page(path: str, language: Language) -> str:
+    """Return the page for an address that does not exist, in our words and without scripts."""
+    words = Words(language)
+    return page_html(
+        page="message", t=words, lang=language.value, title=words("site"), view=None, sections=(), choices=[],
+        nav=[(words("nav.leaderboard"), link("/", words), False), (words("nav.rules"), link("/rules", words), False)],
+        languages=[], footer=[(words("footer.plain"), link("/lite", words))],
+        message=words("unknown.here", value=path[:_SHOWN_OF_PATH]), next_step=words("unknown.next"),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=512)

@@ -14,11 +14,13 @@ from arena.presentation.sections import PICTURED, SectionView
 from arena.presentation.wording import Words
 
 
-def draw(spec: Spec, *, title: str, alt: str, note: str, csv: str, height: int, words: Words) -> None:
-    """Draw a picture with its title, how it is read, and the file of its numbers."""
+def draw(
+    spec: Spec, *, title: str, alt: str, note: str, csv: str | Sequence[tuple[str, str]], height: int, words: Words
+) -> None:
+    """Draw a picture with its title, how it is read, and its numbers: one file, or several with their names."""
     st.html(picture_title_html(title))
     st.vega_lite_chart(spec=spec, height=height, alt=alt)
-    st.html(picture_note_html(note, words("table.csv"), csv))
+    st.html(picture_note_html(note, [(words("picture.csv"), csv)] if isinstance(csv, str) else csv))
 
 
 def verdict(section: SectionView) -> None:

@@ -21,6 +21,7 @@ from arena.presentation.charts import (
 )
 from arena.presentation.html import note_html, numbered_html, picture_title_html
 from arena.presentation.reader import PhaseFacts
+from arena.presentation.records import LeaderboardRecord
 from arena.presentation.sections import BOARD_PARTS, board_sections
 from arena.presentation.wording import Words
 
@@ -58,33 +59,44 @@ def _by_finding(facts: PhaseFacts, names: Names, words: Words) -> None:
         entries = _choose_entries(list(names.entries), names.entries, words)
     said = names.findings.get(finding, finding)
     left, right = st.columns(2, gap="medium")
-    everyone = ", ".join(names.entries.values())
+    everyone, counts = ", ".join(names.entries.values()), _counts(record, finding, words)
     with left.container(border=True, height="stretch"):
         draw(
             forest_spec(record, finding, words),
-            title=words("chart.forest"),
+            title=words("chart.forest", finding=said),
             alt=words("chart.forest_alt", finding=said, entries=everyone),
-            note=words("chart.forest_note"),
+            note=f"{counts}{words('chart.chance')} {words('chart.forest_note')}",
             csv=_file(facts, "findings"),
             height=HEIGHT,
             words=words,
         )
     with right.container(border=True, height="stretch"):
         if not entries:
-            st.html(picture_title_html(words("chart.roc")))
+            st.html(picture_title_html(words("chart.roc", finding=said)))
             st.html(note_html(words("empty.charts")))
             return
         readers = " " + words("picture.readers_note") if has_readers(facts, finding) else ""
-        curve = f"/api/v1/challenges/{facts.challenge.slug}/phases/{facts.phase.name}/entries/{entries[0]}/curve"
+        base = f"/api/v1/challenges/{facts.challenge.slug}/phases/{facts.phase.name}/entries"
         draw(
             roc_spec(facts, finding, entries, words),
-            title=words("chart.roc"),
+            title=words("chart.roc", finding=said),
             alt=words("chart.roc_alt", finding=said, entries=", ".join(names.entries[code] for code in entries)),
             note=words("chart.roc_note") + readers,
-            csv=f"{curve}?finding={finding}&format=csv",
+            csv=[
+                (words("picture.csv_of", name=names.entries[code]), f"{base}/{code}/curve?finding={finding}&format=csv")
+                for code in entries
+            ],
             height=HEIGHT,
             words=words,
         )
+
+
+def _counts(record: LeaderboardRecord, finding: str, words: Words) -> str:
+    """Say how many studies show a finding; nothing where no entry tells it."""
+    told = next((f for e in record.entries for f in e.findings if f.finding == finding), None)
+    if told is None or told.n_positive is None:
+        return ""
+    return words("chart.counts", positive=words.integer(told.n_positive), total=words.integer(record.n_cases)) + " "
 
 
 def _ranks(facts: PhaseFacts, names: Names, words: Words) -> None:
@@ -97,7 +109,7 @@ def _ranks(facts: PhaseFacts, names: Names, words: Words) -> None:
             ranks_spec(ranks, words),
             title=words("picture.ranks"),
             alt=words("picture.ranks_alt", entries=", ".join(names.entries.values())),
-            note=words("picture.bands_note"),
+            note=f"{words('picture.bands_note')} {words('chart.chance')} {words('method.auc_logit_t')}.",
             csv=_file(facts, "ranks"),
             height=ROW_HEIGHT * len(ranks.rows) + _HEADROOM,
             words=words,

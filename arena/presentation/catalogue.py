@@ -65,6 +65,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{count} участник|{count} участника|{count} участников",
     ),
     "seconds": ("{number} s", "{number} с"),
+    "mebibytes": ("{number} MiB", "{number} МиБ"),
     "milliseconds": ("{number} ms", "{number} мс"),
     # the state of a phase
     "phase.open": ("Open", "Открыт"),
@@ -163,12 +164,17 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # charts of a closed phase
     "charts.title": ("By finding", "По признакам"),
-    "chart.forest": ("AUC with 95 % interval", "AUC с 95 % ДИ"),
-    "chart.roc": ("ROC curves with 95 % bands", "ROC-кривые с 95 % доверительными полосами"),
+    "chart.forest": ("AUC with 95 % interval: {finding}", "AUC с 95 % ДИ: {finding}"),
+    "chart.roc": ("ROC curves with 95 % bands: {finding}", "ROC-кривые с 95 % полосами: {finding}"),
     "chart.fpr": ("1 − specificity", "1 − специфичность"),
     "chart.tpr": ("Sensitivity", "Чувствительность"),
     "chart.roc_alt": ("ROC curves of {entries} for {finding}", "ROC-кривые ({finding}): {entries}"),
     "chart.forest_alt": ("AUC with intervals for {finding}: {entries}", "AUC с 95 % ДИ ({finding}): {entries}"),
+    "chart.counts": (
+        "{positive} of {total} studies show the finding.",
+        "Признак есть в {positive} из {total} исследований.",
+    ),
+    "chart.chance": ("Dashed line: chance, 0.5.", "Пунктир — случайное угадывание, 0,5."),
     "chart.forest_note": (
         "Comparisons by finding are exploratory and move no rank.",
         "Сравнения по отдельным признакам — поисковые и на места не влияют.",
@@ -303,6 +309,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "rules.opens": ("Opens", "Открытие"),
     "rules.closes": ("Closes", "Закрытие"),
     "rules.set": ("Case set", "Набор"),
+    "split.sample": ("sample", "образцы"),
+    "split.public": ("public", "открытый"),
+    "split.final": ("final", "итоговый"),
     "rules.quota": ("Submissions for each vendor", "Заявок от разработчика"),
     "rules.quota_text": ("{day} a day, {total} in all", "{day} в день, всего {total}"),
     "rules.quota_none": ("none: the chosen entries of “{phase}”", "нет: выбранные участники этапа «{phase}»"),
@@ -360,8 +369,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Очередь пуста: никто не ждёт, ничего не выполняется.",
     ),
     "empty.entry": (
-        "Choose an algorithm on the leaderboard to see its fact sheet.",
-        "Выберите алгоритм в рейтинге, чтобы увидеть его паспорт.",
+        "Choose an algorithm in the list or on the leaderboard to see its scores and its fact sheet.",
+        "Выберите алгоритм в списке или в рейтинге, чтобы увидеть его оценки и паспорт.",
     ),
     "empty.charts": (
         "Choose one entry at least to draw its curve.",

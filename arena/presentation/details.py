@@ -155,6 +155,7 @@ def rules_view(challenge: ChallengeFacts, words: Words) -> RulesView:
     """Word the rules of a challenge."""
     declaration = challenge.declaration
     titles = {phase.name: local(phase.title, words) for phase in declaration.phases}
+    splits = {each.name: words(f"split.{each.split}") for each in declaration.case_sets}
     phases = []
     for phase in declaration.phases:
         if phase.opens_at is not None and phase.closes_at is not None:
@@ -164,7 +165,7 @@ def rules_view(challenge: ChallengeFacts, words: Words) -> RulesView:
             followed = titles[phase.follows or ""]
             window = (words("rules.after", phase=followed), "–")
             quota = words("rules.quota_none", phase=followed)
-        phases.append((titles[phase.name], *window, phase.cases, quota))
+        phases.append((titles[phase.name], *window, f"{splits[phase.cases]} ({phase.cases})", quota))
     about = [
         (words("rules.organiser"), declaration.organiser),
         (words("rules.modality"), declaration.modality),
@@ -253,7 +254,7 @@ def _fact_sheet(facts: EntryFacts, words: Words) -> tuple[tuple[str, str], ...]:
     size = words.integer(max(1, round(submission.image_size_bytes / _MIB)))
     return (
         (words("entry.image"), submission.image_id),
-        (words("entry.size"), f"{size} MiB"),
+        (words("entry.size"), words("mebibytes", number=size)),
         (words("entry.mode"), submission.mode),
         (
             words("entry.limits"),

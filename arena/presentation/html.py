@@ -74,13 +74,13 @@ def numbered_html(title: str, names: Sequence[str]) -> str:
     return str(listed.format(title, items))
 
 
-def picture_note_html(note: str, label: str, address: str) -> str:
-    """Return how a picture is read, and the file of its numbers."""
-    return str(
-        Markup('<p class="ar-note">{}</p><p class="ar-file"><a href="{}" target="_self" download>{}</a></p>').format(
-            note, address, label
-        )
+def picture_note_html(note: str, files: Sequence[tuple[str, str]]) -> str:
+    """Return how a picture is read, and the files of its numbers, each a text and an address of this site."""
+    anchors = Markup(" ").join(
+        Markup('<a href="{}" target="_self" download><bdi>{}</bdi></a>').format(address, label)
+        for label, address in files
     )
+    return str(Markup('<p class="ar-note">{}</p><p class="ar-file">{}</p>').format(note, anchors))
 
 
 def sheet_html(view: TableView, words: Words) -> str:

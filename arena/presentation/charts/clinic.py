@@ -82,7 +82,7 @@ def _decision_shape(language: Language) -> Spec:
     label = " : ".join(f"datum.label == '{kind}' ? '{words(f'mark.{kind}')}'" for kind in kinds) + " : ''"
     legend = alt.Legend(
         title=None, orient="bottom", direction="vertical", columns=1, labelExpr=label, symbolType="stroke",
-        symbolStrokeWidth=2.5, symbolSize=300, symbolOpacity=1,
+        symbolStrokeWidth=2.5, symbolSize=300, symbolOpacity=1, labelLimit=420,
     )  # fmt: skip
     unit = alt.Scale(domain=[0, 1], nice=False)
     benefit = alt.Scale(domain=[0, 1], nice=False, zero=False)

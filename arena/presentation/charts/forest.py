@@ -23,7 +23,7 @@ from arena.presentation.charts.shape import (
 )
 from arena.presentation.language import Language
 from arena.presentation.records import EstimateRecord, LeaderboardRecord
-from arena.presentation.scale import shared_scale
+from arena.presentation.scale import CHANCE, shared_scale
 from arena.presentation.tabular import Found, Named, Table
 from arena.presentation.wording import Words
 
@@ -78,7 +78,7 @@ def _row(place: int, name: str, estimate: EstimateRecord, words: Words) -> dict[
 def _filled(shape: Spec, rows: list[dict[str, Any]], estimates: list[EstimateRecord], height: int) -> Spec:
     scale = shared_scale(estimates)
     spec = copy.deepcopy(shape)
-    spec["datasets"] = {"entries": rows}
+    spec["datasets"] = {"entries": rows, "chance": [{"value": CHANCE}] if scale.shows_chance else []}
     spec["height"] = height
     set_domain(spec, "x", scale.low, scale.high, scale.ticks)
     return spec
@@ -94,6 +94,7 @@ def _layers(words: Words, left: float) -> list[alt.Chart]:
     )
     low, value = alt.X("low:Q", scale=scale, axis=top), alt.X("value:Q", scale=scale, axis=top)
     return [
+        chart("chance").mark_rule(color=GREY, strokeDash=[4, 4], strokeWidth=1.5).encode(x=value),
         base.mark_rule(strokeWidth=3, strokeCap="round", yOffset=_MARK_DY).encode(x=low, x2="high:Q"),
         base.mark_point(filled=True, size=90, opacity=1, yOffset=_MARK_DY).encode(x=value),
         name_text("entries", left),

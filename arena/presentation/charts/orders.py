@@ -127,7 +127,13 @@ def _pairs_shape(language: Language) -> Spec:
     states = ("better", "worse", "open")
     label = " : ".join(f"datum.label == '{s}' ? '{words(f'pair.{s}')}'" for s in states) + " : ''"
     legend = alt.Legend(
-        title=None, orient="bottom", direction="horizontal", columns=1, labelExpr=label, symbolType="square"
+        title=None,
+        orient="bottom",
+        direction="horizontal",
+        columns=1,
+        labelExpr=label,
+        symbolType="square",
+        labelLimit=420,
     )
     x = alt.X("column:N", title=None, axis=alt.Axis(orient="top", labelAngle=0, tickSize=0, domain=False))
     y = alt.Y("row:N", title=None, axis=alt.Axis(tickSize=0, domain=False))

@@ -14,7 +14,7 @@ import altair as alt
 from arena.presentation.language import Language
 
 TEAL, GREY, ORANGE = "#1F8CA3", "#7C8F97", "#C9741A"
-SERIES = ("#2F7FD1", "#D55E00", "#1E9A74", "#C265A0", "#96801C", "#3A9BD0", "#75838A")
+SERIES = ("#2F7FD1", "#D55E00", "#1E9A74", "#C265A0", "#96801C", "#3590C4", "#75838A")
 DASHES = ((1, 0), (7, 3), (2, 2), (8, 3, 2, 3), (4, 4), (1, 0), (7, 3))
 HEIGHT: Final = 470
 ROW_HEIGHT: Final = 42

@@ -19,6 +19,8 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "section.subgroups": ("Subgroups", "Подгруппы"),
     "section.label": ("Part of the results", "Раздел результатов"),
     "table.csv": ("CSV of this table", "CSV этой таблицы"),
+    "picture.csv": ("CSV of these numbers", "CSV с этими числами"),
+    "picture.csv_of": ("CSV: {name}", "CSV: {name}"),
     "table.cut": (
         "The first {shown} of {total} lines; the file has all of them.",
         "Первые {shown} из {total} строк; в файле все.",
