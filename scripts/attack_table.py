@@ -16,20 +16,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.hostile.corpus import ATTACKS, Attack
+from tests.hostile.corpus import ATTACKS, RUNTIMES, Attack
 
 PAGE = Path(__file__).parents[1] / "docs" / "security.md"
 BEGIN = "<!-- attacks: made by scripts/attack_table.py out of a test run -->\n"
 END = "<!-- end of attacks -->\n"
-RUNTIMES = {"runc": "runc", "runsc": "gVisor", "podman": "Podman"}
+WORDS = {"runc": "runc", "runsc": "gVisor", "podman": "Podman"}
+"""Runtimes as tests name them, and in words."""
+OWN_CODE = "the host's own code"
 _NAME = re.compile(r"test_attack_(\d{2})_\w+(?:\[(.*)\])?")
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the tests of one attack saw."""
+    """What the tests of one attack saw: where they tried it, and on which of these they said what it does unguarded."""
 
-    runtimes: set[str] = field(default_factory=set)
+    on: set[str] = field(default_factory=set)
+    shown_on: set[str] = field(default_factory=set)
     without: list[str] = field(default_factory=list)
     within: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
@@ -37,14 +40,17 @@ class Seen:
 
     def add(self, case: ET.Element, variant: str) -> None:
         """Add one test's report."""
-        self.runtimes |= {name for name in RUNTIMES if name in re.split(r"[-\W]", variant)}
+        runtimes = {name for name in WORDS if name in re.split(r"[-\W]", variant)}
+        self.on |= runtimes
         if any(case.find(kind) is not None for kind in ("failure", "error", "skipped")):
             self.failed.append(case.get("name", ""))
         for told in case.iter("property"):
-            kept = {"without": self.without, "with": self.within, "open": self.open}.get(told.get("name", ""))
-            value = told.get("value", "")
+            name, value = told.get("name", ""), told.get("value", "")
+            kept = {"without": self.without, "with": self.within, "open": self.open}.get(name)
             if kept is not None and value not in kept:
                 kept.append(value)
+            self.on |= {value} if name == "on" else set()
+            self.shown_on |= runtimes if name == "without" else set()
 
 
 def read_reports(folder: Path) -> dict[int, Seen]:
@@ -63,7 +69,7 @@ def _cases(files: Iterable[Path]) -> Iterator[ET.Element]:
 
 
 def complaints(found: dict[int, Seen]) -> list[str]:
-    """Say which attacks have no test, a failed one, or none on a runtime that they have to be tried on."""
+    """Say which attacks have no test, a failed one, none where they have to be tried, or are not shown unguarded."""
     wrong = []
     for attack in ATTACKS:
         seen = found.get(attack.number)
@@ -73,9 +79,15 @@ def complaints(found: dict[int, Seen]) -> list[str]:
             wrong.append(f"attack {attack.number} has no test: {attack.title}")
             continue
         wrong += [f"attack {attack.number} failed: {name}" for name in seen.failed]
-        missing = {"runc", "runsc"} - seen.runtimes if attack.in_container else set()
-        wrong += [f"attack {attack.number} was not tried on {name}" for name in sorted(missing)]
+        wrong += [f"attack {attack.number} was not tried on {name}" for name in sorted(attack.on - seen.on)]
+        wrong += [f"attack {attack.number} is not shown without its guard{where}" for where in _unshown(attack, seen)]
     return wrong
+
+
+def _unshown(attack: Attack, seen: Seen) -> list[str]:
+    if attack.by_runtime:
+        return [f" on {name}" for name in sorted(RUNTIMES - seen.shown_on)]
+    return [] if seen.without else [""]
 
 
 def table(found: dict[int, Seen]) -> str:
@@ -91,7 +103,8 @@ def _line(attack: Attack, seen: Seen) -> str:
     within = _joined(seen.within) or "held"
     if seen.open:
         within += f". **Does not hold:** {_joined(seen.open)}"
-    tried = ", ".join(word for name, word in RUNTIMES.items() if name in seen.runtimes) or "the host's own code"
+    places = [word for name, word in WORDS.items() if name in seen.on] + sorted(seen.on - WORDS.keys())
+    tried = ", ".join(places) or OWN_CODE
     return f"| {attack.number} | {attack.title} | {_joined(seen.without) or '–'} | {within} | {tried} |"
 
 

@@ -180,6 +180,10 @@ class Season:
     def public(self) -> BlobStore:
         return self.roots.public
 
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.home)
+
     def run(self, image_of: Callable[[int], str] = probe_image) -> None:
         """Work off ten submissions with the real worker; the next is made when the one before is on the board."""
 
@@ -193,7 +197,7 @@ class Season:
             self.submit(image_of(len(self.submissions)))
             return False
 
-        Worker(open_host(Settings(home=self.home))).run(next_attempt)
+        Worker(open_host(self.settings)).run(next_attempt)
 
     def submit(self, image_id: str) -> None:
         code, _ = seed_submission(

@@ -112,10 +112,13 @@ class State:
             if attempt.state == AttemptState.ACCEPTED:
                 assert attempt.number == last[attempt.shard_id], "an accepted shard ran again"
 
-    def assert_nothing_left(self, engine: Engine) -> None:
+    def left_behind(self, engine: Engine) -> tuple[list[str], list[Path]]:
+        """Containers with the worker's label, and what is in its staging folder."""
         settings = Settings(home=self.home)
-        assert engine.containers_of(runner_id(settings)) == {}
-        assert list(settings.runs_root.rglob("*/*")) == []
+        return list(engine.containers_of(runner_id(settings))), list(settings.runs_root.rglob("*/*"))
+
+    def assert_nothing_left(self, engine: Engine) -> None:
+        assert self.left_behind(engine) == ([], [])
         assert list(self.home.rglob("*.part")) == []
         lock = self.home / "dispatcher.lock"
         assert not lock.exists() or lock.read_text() == ""
@@ -138,7 +141,13 @@ def test_attack_76_a_worker_killed_at_every_step_is_followed_by_one_that_finishe
     tmp_path: Path, database_url: str, image_id: str, undisturbed: list[str], witness: Witness
 ) -> None:
     with closing(State(tmp_path, database_url, image_id)) as state:
+        assert state.work("container_open", "1") == -signal.SIGKILL
+        containers, staged = state.left_behind(Engine())
+        assert containers, "its container outlives it"
+        assert staged, "its studies lie on the host's disk"
+        witness.without_guard("its container and its staged studies stay on the host until a successor looks for them")
         assert_survives_every_step(state, undisturbed)
+        witness.tried_on(Settings(home=tmp_path).runtime)
     witness.with_guard("leftovers are reaped, each shard counts once, the predictions are the same to the byte")
 
 

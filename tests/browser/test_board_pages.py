@@ -252,6 +252,7 @@ def test_a_change_of_theme_while_reading_leaves_the_labels_readable(browser: Bro
 def test_attack_73_html_and_markdown_in_names_load_and_run_nothing(
     browser: Browser, tmp_path: Path, witness: Witness
 ) -> None:
+    witness.tried_on("a browser")
     context = browser.new_context(offline=True)
     page = context.new_page()
     page.set_content(f"<p>{HOSTILE}</p>")

@@ -3,7 +3,7 @@
 Every attack that is not postponed has at least one test named `test_attack_NN_…`. Each first shows, where that is safe,
 that the attack succeeds without its guard, and then what it does with the guard in place, seen from outside the
 container. `scripts/attack_table.py` makes the table of docs/security.md out of a test run and fails if a number is
-missing.
+missing, or if one does not say what the attack does without its guard, or why that is not tried.
 """
 
 from __future__ import annotations
@@ -14,16 +14,25 @@ from dataclasses import dataclass
 import pytest
 
 NOT_YET = "not yet: no network intake"
+RUNTIMES = frozenset({"runc", "runsc"})
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One row: what is tried, whether it runs in a container on every runtime, and why it has no test if it has none."""
+    """One row: what is tried, where it has to be tried at least, and why it has no test if it has none.
+
+    `on` names runtimes, or other places as `Witness.tried_on` says them.
+    """
 
     number: int
     title: str
-    in_container: bool = False
+    on: frozenset[str] = frozenset()
     postponed: str = ""
+
+    @property
+    def by_runtime(self) -> bool:
+        """Whether it is tried on every runtime, and each has to say what it does without its guard."""
+        return self.on >= RUNTIMES
 
 
 _IN_CONTAINER = (
@@ -107,11 +116,16 @@ _ANYWHERE = (
     "Runner killed in the middle of a run",
 )
 _POSTPONED = {68, 69, 70, 71, 75}
+_ON = {
+    **dict.fromkeys((*range(41, 55), 67, 76), frozenset({"runc"})),
+    **dict.fromkeys(range(55, 63), frozenset({"intake", "the engine"})),
+    73: frozenset({"a browser"}),
+}
 
 ATTACKS: tuple[Attack, ...] = tuple(
-    [Attack(number, title, in_container=True) for number, title in enumerate(_IN_CONTAINER, 1)]
+    [Attack(number, title, RUNTIMES) for number, title in enumerate(_IN_CONTAINER, 1)]
     + [
-        Attack(number, title, postponed=NOT_YET if number in _POSTPONED else "")
+        Attack(number, title, _ON.get(number, frozenset()), NOT_YET if number in _POSTPONED else "")
         for number, title in enumerate(_ANYWHERE, len(_IN_CONTAINER) + 1)
     ]
 )
@@ -120,13 +134,16 @@ Tell = Callable[[str, object], None]
 
 
 class Witness:
-    """What a test saw, for the table: with the guard, without it, and whether the host came to harm."""
+    """What a test saw, for the table: with the guard, without it, and whether the host came to harm.
+
+    Every text is the same in each run: the table of one run is compared with that of another.
+    """
 
     def __init__(self, record_property: Tell) -> None:
         self._record = record_property
 
     def without_guard(self, seen: str) -> None:
-        """Say what the attack did where its guard was taken away."""
+        """Say what the attack did where its guard was taken away, or why that is not tried."""
         self._record("without", seen)
 
     def with_guard(self, seen: str) -> None:
@@ -136,6 +153,11 @@ class Witness:
     def open(self, what: str) -> None:
         """Say what does not hold, in words for the table; the test has asserted that it is no worse than that."""
         self._record("open", what)
+
+    def tried_on(self, *places: str) -> None:
+        """Say where it was tried, beside the runtime that the test's name tells: a runtime, or whatever it met."""
+        for place in places:
+            self._record("on", place)
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ class Evaluated:
     cases: dict[str, dict[str, Any]]
     predictions: pa.Table
     scored: bool
+    runtime: str
 
     def seen(self, payload: Payload) -> dict[str, Any]:
         """Return the row of the case that was answered with this payload."""
@@ -105,7 +106,12 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     assert evaluation.predictions_sha256 is not None
     rows = read_table(roots.results, evaluation.cases_sha256).to_pylist()
     predictions = read_table(roots.results, evaluation.predictions_sha256)
-    return Evaluated({row["case"]: row for row in rows}, predictions, scored)
+    return Evaluated({row["case"]: row for row in rows}, predictions, scored, settings.runtime)
+
+
+@pytest.fixture(autouse=True)
+def _tried_by_a_container_and_by_the_reader(evaluated: Evaluated, witness: Witness) -> None:
+    witness.tried_on(evaluated.runtime, "the reader of answers")
 
 
 def hold(evaluated: Evaluated, attack: int) -> None:

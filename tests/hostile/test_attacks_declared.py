@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from contextlib import suppress
@@ -77,15 +78,21 @@ def test_attack_29_a_working_folder_behind_a_descriptor(stand: Stand, intake: In
         stand.engine.remove(container)
         reap_shims(container)
     receipt = stand.receipt_of(stand.spec([HONEST], image))
-    assert receipt["startup_seconds"] is None
-    assert {each["cases"] for each in receipt["manifest"]["containers"]} == {0}
+    assert receipt["host_fault"] is None, "it is the image's own fault"
+    assert "WORKDIR" in receipt["manifest"]["image_refused"]
+    assert receipt["manifest"]["containers"] == []
+    (case,) = map(json.loads, stand.bench.results.get(receipt["output"]["sha256"]).splitlines())
+    assert (case["outcome"], case["detail"]) == ("not_reached", "cannot_start")
     assert stand.engine.containers_of(stand.bench.runner_id) == {}
     until = time.monotonic() + 20.0
     while shims_of(container) and time.monotonic() < until:
         time.sleep(0.1)
     assert shims_of(container) == []
-    witness.without_guard("not tried: the runtimes here are patched")
-    witness.with_guard("refused by intake; where it comes to the engine all the same, nothing starts")
+    witness.without_guard(
+        "the engine makes a container of it, which a patched runtime does not start; not tried on one with the hole, "
+        "which would open the host's files to it"
+    )
+    witness.with_guard("refused by intake; where the engine has it all the same, nothing is started: not_reached")
 
 
 def test_attack_30_a_setuid_program_of_root(stand: Stand, witness: Witness) -> None:

@@ -177,6 +177,10 @@ def test_attack_19_sockets_that_lead_elsewhere(
     assert unfiltered["sockets"]["netlink"] == "opened"
     saw = dict(tried.saw["sockets"])
     if stand.gvisor:
+        assert unfiltered["sockets"] == saw
+        witness.without_guard(
+            "gVisor: the same without the filter, which it does not apply: it answers every call itself"
+        )
         assert saw.pop("netlink") == "opened"
         witness.open("gVisor opens netlink sockets of its own kernel; the host's kernel sees none of them")
     else:
@@ -201,6 +205,7 @@ def test_attack_23_reading_what_tells_of_the_host(stand: Stand, tried: Tried, wi
         assert unmasked["/proc/loadavg"].startswith("0.00 0.00 0.00")
         assert not any(saw[path] not in {"ENOENT", unmasked[path]} for path in TELLING)
         assert str(docker_root(stand.engine)) not in saw[MOUNTS]
+        witness.without_guard("gVisor: unmasked as well, they tell of its own kernel, which has no load and no disks")
         assert tried.saw["release"] != platform.release()
         witness.with_guard("gVisor: its own kernel's numbers, release and mounts, whatever the host's are")
         return
@@ -222,14 +227,20 @@ def test_attack_24_namespaces_and_mounts(
 ) -> None:
     saw = dict(tried.saw["namespaces"])
     namespaces = tried.played.watch.most(lambda sight: len(sight.user_namespaces))
+    with stand.loose(SecurityOpt=OPEN_SECCOMP, CapDrop=[], CapAdd=["SYS_ADMIN"], User="0:0") as loose:
+        # Where pivot_root succeeds the container has another root under its feet, and cannot answer any more.
+        mighty = loose.ask("namespaces", without=["unshare user", "pivot_root", "setns"])
+    assert mighty == dict.fromkeys(("unshare network", "mount", "chroot"), "done")
+    witness.without_guard("as root that may administer: networks, mounts and roots of its own")
     if stand.gvisor:
+        assert unfiltered["namespaces"] == saw
         assert saw.pop("unshare user") == "done"
         assert namespaces <= 2, "gVisor's own two"
         witness.open("gVisor makes user namespaces of its own kernel; the host's kernel sees none of them")
     else:
         allowed = int(Path("/proc/sys/user/max_user_namespaces").read_text(encoding="ascii")) > 0
         assert unfiltered["namespaces"]["unshare user"] == ("done" if allowed else "ENOSPC")
-        witness.without_guard("runc: a user namespace, in which it has every capability, where the host allows them")
+        witness.without_guard("runc: without the filter a user namespace, where the host allows them")
         assert namespaces == 1
     assert set(saw.values()) <= {"EPERM", "ENOTSUP"}
     witness.with_guard("mounts, other roots and other namespaces are refused")
@@ -240,6 +251,8 @@ def test_attack_25_tracing_keys_and_kernel_programs(
 ) -> None:
     saw = dict(tried.saw["calls"])
     if stand.gvisor:
+        assert unfiltered["calls"] == saw
+        witness.without_guard("gVisor: the same without the filter")
         assert (saw.pop("ptrace"), saw.pop("io_uring_setup")) == ("done", "EFAULT")
         witness.open("gVisor emulates ptrace and io_uring; they reach its own kernel and processes alone")
     else:
@@ -264,10 +277,13 @@ def test_attack_26_devices(stand: Stand, tried: Tried, witness: Witness) -> None
 
 
 def test_attack_27_settings_of_the_host_s_kernel(stand: Stand, tried: Tried, witness: Witness) -> None:
-    if not stand.gvisor:
-        with stand.loose(CapDrop=[], User="0:0", ReadonlyPaths=[], SecurityOpt=DOCKERS_OWN) as loose:
-            saw = loose.ask("unlock", paths=["/proc/sys/kernel/core_pattern"])
-            assert saw == {"/proc/sys/kernel/core_pattern": "done"}
+    with stand.loose(CapDrop=[], User="0:0", ReadonlyPaths=[], SecurityOpt=DOCKERS_OWN) as loose:
+        saw = loose.ask("unlock", paths=["/proc/sys/kernel/core_pattern"])
+    if stand.gvisor:
+        assert saw == {"/proc/sys/kernel/core_pattern": "ENOENT"}
+        witness.without_guard("gVisor: to root with /proc/sys writable they are not there either")
+    else:
+        assert saw == {"/proc/sys/kernel/core_pattern": "done"}
         witness.without_guard("runc, as root with /proc/sys writable: core_pattern opens; nothing was written to it")
     assert {tried.saw["unlock"][path] for path in SETTINGS} <= REFUSED
     assert tried.before == tried.after
@@ -275,7 +291,7 @@ def test_attack_27_settings_of_the_host_s_kernel(stand: Stand, tried: Tried, wit
 
 
 def test_attack_28_the_programs_that_start_containers(stand: Stand, tried: Tried, witness: Witness) -> None:
-    witness.without_guard("not tried: it would overwrite the host's runtime")
+    witness.without_guard("not tried: where it succeeds it overwrites the host's runtime")
     assert {tried.saw["unlock"][path] for path in PROGRAMS} <= REFUSED
     assert tried.before == tried.after
     witness.with_guard("refused; the host's programs are what they were")

@@ -217,11 +217,11 @@ def crash(code: int, after: float = 0.0) -> None:
     os._exit(code)
 
 
-def dentries(count: int, pipes: int) -> dict[str, Any]:
+def dentries(count: int, pipes: int, folder: str) -> dict[str, Any]:
     """Ask for that many names that do not exist, and fill so many pipes."""
     for number in range(count):
         with contextlib.suppress(OSError):
-            os.stat(f"/tmp/none{number}")  # noqa: PTH116, S108 - as fast as it goes, inside the container
+            os.stat(f"{folder}/none{number}")  # noqa: PTH116 - as fast as it goes
     filled = 0
     with contextlib.suppress(OSError):
         for _ in range(pipes):
