@@ -70,17 +70,14 @@ class Connection:
         """Return what the manifest keeps of the engine: its version, kernel, cgroups, runtimes and security options."""
         with asking("describe itself"):
             info = self._api.info()
-        runtimes = {
-            name: {"path": each.get("path"), "arguments": each.get("runtimeArgs") or []}
-            for name, each in sorted((info.get("Runtimes") or {}).items())
-        }
         kept = (
             "ServerVersion", "KernelVersion", "CgroupVersion", "CgroupDriver", "SecurityOptions", "Architecture",
             "NCPU",
         )  # fmt: skip
         name = "Podman" if self.is_podman() else "Docker"
         return {
-            "Engine": name, **{key: info.get(key) for key in kept}, "Runtimes": runtimes, "GpusBy": _gpus_by(info),
+            "Engine": name, **{key: info.get(key) for key in kept},
+            "Runtimes": runtimes_of(info, podman=self.is_podman()), "GpusBy": _gpus_by(info),
         }  # fmt: skip
 
     @property
@@ -113,6 +110,22 @@ class Connection:
             client = docker.APIClient(**named, version=self._version or "auto", timeout=timeout_seconds)
             self._version = client.api_version
         return client
+
+
+def runtimes_of(info: Mapping[str, Any], *, podman: bool) -> dict[str, dict[str, Any]]:
+    """Return path and arguments of each runtime that a container can be given, out of an engine's `info`.
+
+    Podman names every runtime that it has ever heard of, whether it is there or not, and gives its own to all
+    containers: version 4.3 passes over another one that is asked for.
+    """
+    known: Mapping[str, Any] = info.get("Runtimes") or {}
+    own = info.get("DefaultRuntime")
+    if podman and own:
+        known = {own: known.get(own) or {"path": own}}
+    return {
+        name: {"path": each.get("path"), "arguments": each.get("runtimeArgs") or []}
+        for name, each in sorted(known.items())
+    }
 
 
 def _gpus_by(info: Mapping[str, Any]) -> str | None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to it that the programs are there that only tests need: a browser, PostgreSQL, a DICOM validator.
+# Sees to it that the programs are there that only tests need: a browser, PostgreSQL, a DICOM validator, Podman.
 # A missing one is installed by apt; where that cannot be, the run stops here and says so. No test is skipped for it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +10,7 @@ have_postgresql() { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postg
 
 have chromium || have google-chrome || apt_install chromium fonts-dejavu-core
 have dciodvfy || apt_install dicom3tools
+scripts/own_podman.sh install
 
 # Debian's package would start a server of its own; the tests start theirs, and nothing is to stay running.
 if ! have_postgresql; then

@@ -19,11 +19,13 @@ LAST_UID = FIRST_UID + 2**29
 GRACE_SECONDS = 30.0
 """How long what is just going may take to be gone."""
 KEPT_IMAGES = re.compile(
+    r"(localhost/|docker\.io/library/)?"  # Podman puts one of them before a name
     r"(arena-(base|holder|probe|algorithm|demo[a-z-]*|perception[a-z-]*)|arena-test-[a-z-]+|arena-[a-z-]+-test):.+"
 )
 """Names under which tests keep images in the engine's cache, so that the next run need not build them."""
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
-_SHIM = "containerd-shim"
+_SHIMS = ("containerd-shim", "conmon")
+"""Docker's process beside each container, and Podman's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,16 @@ class Snapshot:
     processes: frozenset[str]
 
     @classmethod
-    def take(cls) -> Self:
-        """Look at the machine and its engine."""
-        with closing(docker.from_env()) as client:
+    def take(cls, engine: str | None = None) -> Self:
+        """Look at the machine and an engine, by default the usual one."""
+        with closing(docker.DockerClient(base_url=engine) if engine else docker.from_env()) as client:
             images = client.api.images()
             tags = {tag for each in images for tag in each.get("RepoTags") or ()}
             untagged = {each["Id"] for each in images if not set(each.get("RepoTags") or ()) - {"<none>:<none>"}}
             return cls(
-                containers=frozenset(f"{each.name} {each.labels}" for each in client.containers.list(all=True)),
+                containers=frozenset(
+                    f"{each.name} {each.labels}" for each in client.containers.list(all=True, ignore_removed=True)
+                ),
                 volumes=frozenset(volume.name for volume in client.volumes.list()),
                 networks=frozenset(network.name for network in client.networks.list()),
                 tags=frozenset(tag for tag in tags if not KEPT_IMAGES.fullmatch(tag)),
@@ -62,16 +66,16 @@ class Snapshot:
             )
 
 
-def left_over(before: Snapshot, temporary: Path) -> list[str]:
+def left_over(before: Snapshot, temporary: Path, engine: str | None = None) -> list[str]:
     """Return what is there now and was not before, in words; what is just going is waited for."""
     until = time.monotonic() + GRACE_SECONDS
-    while (left := [*_added(before), *_staged(temporary)]) and time.monotonic() < until:
+    while (left := [*_added(before, engine), *_staged(temporary)]) and time.monotonic() < until:
         time.sleep(0.5)
     return left
 
 
-def _added(before: Snapshot) -> Iterator[str]:
-    now = Snapshot.take()
+def _added(before: Snapshot, engine: str | None) -> Iterator[str]:
+    now = Snapshot.take(engine)
     for kind in [kind.name for kind in fields(Snapshot) if kind.name not in {"images", "untagged"}]:
         for name in sorted(getattr(now, kind) - getattr(before, kind)):
             yield f"{kind}: {name}"
@@ -99,7 +103,8 @@ def _command(folder: Path) -> str:
 
 def _shims() -> Iterator[str]:
     for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and _SHIM in (command := _command(folder)):
+        command = _command(folder) if folder.name.isdigit() else ""
+        if Path(command.partition(" ")[0]).name.startswith(_SHIMS):
             found = _CONTAINER.search(command)
             yield found.group() if found else command
 

@@ -1,4 +1,4 @@
-"""Every behaviour that a runner promises, shown on the real engine and both runtimes by a container that tries it."""
+"""What a runner promises of mode serve, shown on Docker and both runtimes by containers that try it."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""What a runner promises of modes batch and case, and of /output, shown on the real engine by containers that try it."""
+"""What a runner promises of modes batch and case, and of /output, shown on Docker and both runtimes by containers."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,10 +13,12 @@ from tests.hostile.surroundings import Bench, anonymous_volumes
 pytestmark = pytest.mark.engine
 
 
-@pytest.fixture(scope="module")
-def complaints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, list[str]]]:
+@pytest.fixture(scope="module", params=["runc", "runsc"])
+def complaints(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, list[str]]]:
     """Run all behaviours in all slots at once; nothing may be left of them."""
-    bench = Bench(tmp_path_factory.mktemp("conformance"), Engine(), "test-conformance-files")
+    bench = Bench(tmp_path_factory.mktemp("conformance"), Engine(), "test-conformance-files", request.param)
     volumes_before = anonymous_volumes()
     runner = bench.runner()
     runner.reap()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runners.connection import _gpus_by
+from runners.connection import _gpus_by, runtimes_of
 from runners.faults import EngineRefused, SandboxRefused
 from runners.policy import Placement, SandboxPolicy
 from runners.readback import read_back
@@ -96,3 +96,13 @@ def test_where_the_engine_has_gpus_they_are_not_refused() -> None:
 )
 def test_an_engine_tells_by_what_it_gives_gpus(info: dict[str, Any], by: str | None) -> None:
     assert _gpus_by(info) == by
+
+
+def test_podman_has_the_one_runtime_that_it_gives_to_all_containers() -> None:
+    # As Podman 4.3.1 says it, on a machine with neither crun nor Kata Containers.
+    known = {name: {"path": f"/usr/bin/{name}"} for name in ("crun", "kata", "runc", "runsc")}
+    info = {"DefaultRuntime": "runc", "Runtimes": known}
+    assert runtimes_of(info, podman=True) == {"runc": {"path": "/usr/bin/runc", "arguments": []}}
+    assert set(runtimes_of(info, podman=False)) == set(known)
+    with pytest.raises(EngineRefused, match="'runsc'.*it has runc"):
+        runtime_of(about(Runtimes=runtimes_of(info, podman=True)), "runsc", Isolation.STANDARD)
