@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from arena.blobs import BlobStore
 from arena.challenge.opening import version_of_phase
-from arena.challenge.phases import PhaseState, phase_status
+from arena.challenge.phases import PhaseState, attempts_allowed, phase_status
 from arena.challenge.schema import Declaration, EntryRule, Phase, Show
 from arena.challenge.schema import Feedback as Rule
 from arena.errors import UnknownCaseSet, UnknownChallenge
@@ -227,6 +227,7 @@ class Publisher:
             missing=facts.declaration.missing,
             alpha=facts.declaration.ranking.alpha,
             ladder_eta=None if facts.ladder is None else facts.ladder.eta,
+            attempts_allowed=attempts_allowed(facts.declaration, facts.phase),
             adjustment=facts.declaration.ranking.adjustment.value,
             seed=seed_text(resample_seed(facts.case_set.digest, facts.version.judging_digest)),
             entries=tuple(entries),

@@ -106,6 +106,17 @@ def boundaries(declaration: Declaration) -> list[Boundary]:
     return sorted(found, key=lambda boundary: (boundary.at, order.index(boundary.action)))
 
 
+def attempts_allowed(declaration: Declaration, phase: Phase) -> int:
+    """Return how many submissions a vendor may make on a phase's set and be told of: 1 means that it is scored once.
+
+    The entries of a phase that follows another on the same set were selected on that set all the same.
+    """
+    if phase.follows is None:
+        return phase.quota.total
+    followed = _phase(declaration, phase.follows)
+    return followed.quota.total if followed.cases == phase.cases else 1
+
+
 def _phase(declaration: Declaration, name: str) -> Phase:
     phase = declaration.phase(name)
     if phase is None:

@@ -179,6 +179,11 @@ class LeaderboardDocument(Document):
     ladder_eta: float | None = Field(
         default=None, description="While the Ladder holds scores back: the margin by which a new best must be better."
     )
+    attempts_allowed: int | None = Field(
+        default=None,
+        description="Submissions that a vendor is allowed on this very set, told of scores. Where more than 1, entries "
+        "were selected on it, which intervals and ranks do not allow for; a set that is scored once has 1.",
+    )
     adjustment: str | None = Field(default=None, description="Which adjusted p value of a pair decides ranks.")
     seed: str | None = Field(default=None, description="Of all resamples, in hexadecimal: from case set and rules.")
     entries: tuple[Entry, ...]

@@ -95,6 +95,24 @@ def is_done(session: Session, challenge: str, phase: str, action: str) -> bool:
     return session.get(PhaseAction, (challenge, phase, action)) is not None
 
 
+def most_attempts(session: Session, challenge: str, phase: str) -> int:
+    """Return how many submissions of one vendor were evaluated in a phase at most; withdrawn ones were seen too."""
+    made = (
+        select(func.count().label("made"))
+        .select_from(Evaluation)
+        .join(Submission, col(Evaluation.submission_code) == Submission.code)
+        .join(Algorithm, col(Submission.algorithm_code) == Algorithm.code)
+        .where(
+            Submission.challenge_slug == challenge,
+            Evaluation.phase == phase,
+            Evaluation.state == EvaluationState.SCORED,
+        )
+        .group_by(col(Algorithm.vendor_code))
+        .subquery()
+    )
+    return session.exec(select(func.max(made.c.made))).one() or 0
+
+
 def find_submission(session: Session, code: str) -> SubmissionRow | None:
     """Return a submission by its code, with its algorithm and vendor."""
     found = session.exec(
