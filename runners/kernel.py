@@ -17,6 +17,7 @@ command line and name are compared with nothing. A first process that has ended 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ _SCRATCH = frozenset({_TMP, _SHM, OUTPUT})
 _LIMITS = {"Max open files": "nofile", "Max core file size": "core", "Max locked memory": "memlock",
            "Max msgqueue size": "msgqueue", "Max file size": "fsize", "Max cpu time": "cpu"}  # fmt: skip
 _NANO = 1_000_000_000
+_MORE_LOOKS = 10
+_PAUSE_SECONDS = 0.05
 
 ENDED = "the container ended before it could be looked at"
 ELSEWHERE = "its processes are not this machine's, or not visible from here"
@@ -62,6 +65,16 @@ class Window:
             JSON-ready: `seen`, and `reason` where it is False; else `cgroup`, `process`, `namespaces`, `interfaces`
             and `mounts`. What this account may not read is None.
         """
+        found = self._observe(pid, container)
+        for _ in range(_MORE_LOOKS):
+            # The groups of one that is just ending may be gone before it is: what becomes of it shows in a moment.
+            if not found["seen"] or not found["cgroup"] or any(found["cgroup"].values()):
+                break
+            time.sleep(_PAUSE_SECONDS)
+            found = self._observe(pid, container)
+        return found
+
+    def _observe(self, pid: int, container: str) -> dict[str, Any]:
         folder = self.proc / str(pid)
         if pid <= 0:
             return _unseen(ENDED)

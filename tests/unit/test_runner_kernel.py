@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from runners import kernel
 from runners.kernel import ELSEWHERE, ENDED, Window, differences, has_swap
 from runners.policy import Placement, SandboxPolicy
 from runners.values import Limits
@@ -273,3 +274,26 @@ def test_a_process_that_ends_while_it_is_read_is_one_that_has_ended(tmp_path: Pa
     looked = window(tmp_path)
     (tmp_path / "proc" / str(PID) / "status").write_text("")
     assert looked.observe(PID, CONTAINER) == {"seen": False, "reason": ENDED}
+
+
+def test_a_container_whose_groups_go_before_it_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = window(tmp_path)
+    for path in (tmp_path / "groups").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    monkeypatch.setattr(kernel.time, "sleep", lambda _seconds: (tmp_path / "proc" / str(PID) / "status").write_text(""))
+    assert looked.observe(PID, CONTAINER) == {"seen": False, "reason": ENDED}
+
+
+def test_a_container_that_lives_in_groups_that_cannot_be_read_is_not_taken_for_one_that_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, pauses = window(tmp_path), []
+    for path in (tmp_path / "groups").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    monkeypatch.setattr(kernel.time, "sleep", pauses.append)
+    assert {"cgroup.memory_bytes", "cgroup.pids"} <= {each.split()[0] for each in found(looked.observe(PID, CONTAINER))}
+    assert sum(pauses) <= 1.0

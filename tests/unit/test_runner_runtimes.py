@@ -104,5 +104,5 @@ def test_podman_has_the_one_runtime_that_it_gives_to_all_containers() -> None:
     info = {"DefaultRuntime": "runc", "Runtimes": known}
     assert runtimes_of(info, podman=True) == {"runc": {"path": "/usr/bin/runc", "arguments": []}}
     assert set(runtimes_of(info, podman=False)) == set(known)
-    with pytest.raises(EngineRefused, match="'runsc'.*it has runc"):
+    with pytest.raises(EngineRefused, match=r"'runsc'.*it has runc"):
         runtime_of(about(Runtimes=runtimes_of(info, podman=True)), "runsc", Isolation.STANDARD)
