@@ -12,7 +12,14 @@ from typing import Any
 
 from runners.attach import LOG_BYTES, Conversation
 from runners.engine import ContainerEnd, Engine
-from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, RunnerFault, SandboxRefused
+from runners.faults import (
+    ContainerCannotStart,
+    EngineRefused,
+    EngineUnavailable,
+    HostOutOfMemory,
+    RunnerFault,
+    SandboxRefused,
+)
 from runners.images.holder import build_holder
 from runners.keptlog import ContainerLog, KeptLog
 from runners.kernel import Window, differences, has_swap
@@ -139,7 +146,7 @@ class Launcher:
         if not self.engine.is_podman():
             return read_back(request, self.engine.inspect(box.container))
         inspected, bundle = self.engine.set_up(box.container)
-        box.memory = OomCounter(int(inspected["State"]["Pid"]))
+        box.memory = OomCounter(int(inspected["State"]["Pid"]), box.container)
         return read_back_bundle(request, inspected, bundle)
 
 
@@ -202,19 +209,34 @@ class Box:
         # The answer to a wait that was asked while the container ran tells its exit from the engine's own end.
         self._waiter = threading.Thread(target=self._wait, name="arena-wait", daemon=True)
         self._waiter.start()
+        if self.memory is None:
+            pid = int(self._engine.inspect(self.container)["State"].get("Pid") or 0)
+            self.memory = OomCounter(pid, self.container)
 
     def end(self, seconds: float) -> ContainerEnd:
         """Wait for the container's exit, at most so long, and say how it stands.
 
         Raises:
             EngineUnavailable: The engine went away, so that nobody knows.
+            HostOutOfMemory: It was killed for memory that others used.
         """
-        # Asked first: the counter goes soon after the container.
-        killed = self.memory is not None and self.memory.has_killed()
+        # Asked first: the counters go soon after the container.
+        killed, anothers = self._killed_for_memory()
         if self._exited.wait(max(0.0, seconds)) and self._wait_fault is not None:
             raise self._wait_fault
         end = self._engine.end_of(self.container)
-        return replace(end, out_of_memory=end.out_of_memory or killed)
+        if not killed:
+            killed, anothers = self._killed_for_memory()
+        out_of_memory = end.out_of_memory or killed
+        if out_of_memory and anothers and end.exit_code is not None:
+            raise HostOutOfMemory
+        return replace(end, out_of_memory=out_of_memory)
+
+    def _killed_for_memory(self) -> tuple[bool, bool]:
+        """Say whether the kernel killed for memory so far, and whether it was not the container's own."""
+        if self.memory is None:
+            return False, False
+        return self.memory.has_killed(), self.memory.was_anothers()
 
     def read_output(self, wanted: Mapping[str, int], folder: Path) -> Left:
         """End the container and copy what it left in its /output to a folder, as `OutputFolder.read` does.

@@ -26,6 +26,7 @@ from runners.images.holder import build_holder
 from runners.keptlog import KeptLog
 from runners.loading import load_submitted
 from runners.manifest import sandbox_manifest
+from runners.memory import refuse_too_large
 from runners.modes import arrangement_of, output_space, refuse_unknown, shard_of
 from runners.overdue import SELF_TEST, reap_overdue
 from runners.parent import Together, hold_together, parent_name
@@ -181,6 +182,7 @@ def _run(
 ) -> Path:  # fmt: skip
     """Run the cases and return the file of their results."""
     _refuse_what_is_not_here(spec, cpus)
+    refuse_too_large(spec, host.together)
     host.admit(spec.isolation)
     runtime = host.runtime_for(spec.isolation)
     runtime.refuse_gpus(spec.limits.gpus)

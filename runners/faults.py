@@ -4,6 +4,7 @@
     ├── EngineUnavailable         the container engine does not answer (in time)
     ├── EngineRefused             the engine answered, and refused what every container needs
     ├── SandboxRefused            the engine would not run the container as the policy says
+    ├── HostOutOfMemory           a container was killed for memory that others used
     ├── ImageUnavailable          the archive is missing, or what was loaded is another image
     └── StudyUnavailable          a study is missing or damaged, or the container would not see it
     ContainerCannotStart          the image's own fault: data, never an error outside this package
@@ -41,6 +42,17 @@ class EngineRefused(RunnerFault):
 
 class SandboxRefused(RunnerFault):
     """A setting of the sandbox is not in force; nothing was started."""
+
+
+class HostOutOfMemory(RunnerFault):
+    """The kernel killed a container for memory although it had not come to its own limit."""
+
+    def __init__(self) -> None:
+        """Say what an operator can do."""
+        super().__init__(
+            "A container was killed for memory although it had not reached its own limit: all containers together, or "
+            "this machine, had too little. Run with fewer slots, or raise ARENA_CGROUP_MEMORY_MIB"
+        )
 
 
 class ImageUnavailable(RunnerFault):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import socket
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 from runners.execute import Host, execute_attempt, reap
 from runners.faults import AttemptCancelled, RunnerFault
+from runners.memory import capacity_mib, needed_mib
 from runners.protocol import BlobSource, Observe, ResultSink, Slot
 from runners.shard import Canceller
 from runners.values import AttemptId, AttemptSpec, Isolation, Receipt, Status
@@ -34,7 +36,8 @@ class LocalRunner:
     """Runs attempts beside the engine of this machine.
 
     Each slot owns CPUs that no other slot has, so that latencies are comparable: slots × CPUs of a slot never exceed
-    the CPUs that this process may use. An `exclusive` attempt has the machine to itself.
+    the CPUs that this process may use. An `exclusive` attempt has the machine to itself. No more attempts run at once
+    than there is memory for, each with all that it may use: a container can use up what another one was promised.
     """
 
     def __init__(
@@ -210,7 +213,7 @@ class LocalRunner:
         )  # fmt: skip
 
     def _await_turn(self, attempt: _Attempt) -> None:
-        """Wait while an exclusive attempt runs, or, for an exclusive one, until nothing else does."""
+        """Wait while an exclusive attempt runs, or there is no memory; an exclusive one until nothing else runs."""
         with self._changed:
             while self._must_wait(attempt):
                 attempt.canceller.check()
@@ -220,4 +223,12 @@ class LocalRunner:
 
     def _must_wait(self, attempt: _Attempt) -> bool:
         others = [each for each in self._attempts.values() if each is not attempt and each.started]
-        return bool(others) and (attempt.spec.exclusive or any(each.spec.exclusive for each in others))
+        if not others:
+            return False
+        if attempt.spec.exclusive or any(each.spec.exclusive for each in others):
+            return True
+        # What came before and waits is counted with what runs, so that a large attempt gets its turn.
+        before = itertools.takewhile(lambda each: each is not attempt, self._attempts.values())
+        waiting = [each for each in before if not each.started]
+        needed = sum(needed_mib(each.spec) for each in (*others, *waiting, attempt))
+        return needed > capacity_mib(self._host.together)

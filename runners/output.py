@@ -26,6 +26,7 @@ from runners.volumes import late_archive
 
 READ_SECONDS = 60.0
 """How long the engine may take to hand over what one container left."""
+HOLDER_MIB = 32
 _PAGE = 4096
 _MEMBER_BYTES = 8 * 1024
 """What a member's headers may add to an archive."""
@@ -192,8 +193,8 @@ def holder_request(image: str, volume: str, labels: Mapping[str, str]) -> dict[s
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges:true"],
             # A runtime needs some of both before it hands over to the program.
-            "Memory": 32 * _MIB,
-            "MemorySwap": 32 * _MIB,
+            "Memory": HOLDER_MIB * _MIB,
+            "MemorySwap": HOLDER_MIB * _MIB,
             "PidsLimit": 32,
             # Podman would raise some by itself, which it may not everywhere.
             "Ulimits": [{"Name": name, "Soft": 1024, "Hard": 1024} for name in ("nofile", "nproc")],

@@ -3,13 +3,11 @@
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runners.faults import SandboxRefused
-from runners.oom import OomCounter
 from runners.podman import read_back_bundle, specification
 from runners.policy import Placement, SandboxPolicy
 from runners.seccomp import profile
@@ -210,31 +208,6 @@ def test_any_other_inspection_refuses_the_run(path: str, value: object) -> None:
     put(path, value)(inspected)
     with pytest.raises(SandboxRefused, match=path.replace("/", ".").replace("OCIRuntime", "Runtime")):
         read_back_bundle(request(), inspected, bundle)
-
-
-@pytest.mark.parametrize(
-    ("membership", "counter"),
-    [
-        ("9:name=systemd:/\n4:memory:/libpod/c1\n0::/\n", "memory/libpod/c1/memory.oom_control"),
-        ("0::/libpod/c1\n", "libpod/c1/memory.events"),
-    ],
-    ids=["version 1", "version 2"],
-)
-def test_a_kill_for_memory_is_read_from_the_kernels_counter(tmp_path: Path, membership: str, counter: str) -> None:
-    (tmp_path / "proc/7").mkdir(parents=True)
-    (tmp_path / "proc/7/cgroup").write_text(membership)
-    file = tmp_path / "groups" / counter
-    file.parent.mkdir(parents=True)
-    file.write_text("under_oom 0\noom_kill 0\n")
-    found = OomCounter(7, proc=tmp_path / "proc", groups=tmp_path / "groups")
-    assert not found.has_killed()
-    file.write_text("under_oom 0\noom_kill 1\n")
-    assert found.has_killed()
-    found.close()
-
-
-def test_where_no_counter_can_be_read_nothing_is_counted(tmp_path: Path) -> None:
-    assert not OomCounter(7, proc=tmp_path).has_killed()
 
 
 def test_an_output_is_podmans_volume_with_its_options_or_the_run_is_refused() -> None:
