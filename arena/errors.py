@@ -5,7 +5,8 @@
     │   ├── PhaseClosed · QuotaExceeded · NominationRefused · LogSealed
     │   └── NameTaken · MalformedSubmission
     │       ├── ArchiveUnreadable · ArchiveUnsupported · ArchiveAltered
-    │       └── ImageTooLarge · ImagePlatform · NothingToStart · ImageSettingRefused · ImageFileRefused
+    │       ├── ImageTooLarge · ImagePlatform · NothingToStart
+    │       └── ImageSettingRefused · ImageFileRefused · ImageMountRefused
     ├── OrganiserError            the organiser's to mend: pauses a phase, never the host, HTTP 409, exit code 4
     │   ├── InvalidBundle · InvalidStudy · ReferenceMismatch
     │   ├── UnknownChallenge · UnknownCaseSet · CaseSetExposed · ScoringRefused
@@ -126,6 +127,12 @@ class ImageFileRefused(MalformedSubmission):
     """Layer {layer} of the image cannot be accepted: {reason}. {next_step}"""
 
     code = "image_file_refused"
+
+
+class ImageMountRefused(MalformedSubmission):
+    """The image's {path} cannot be accepted: it is {kind}, and the sandbox mounts {what} there. {next_step}"""
+
+    code = "image_mount_refused"
 
 
 class NominationRefused(ParticipantError):

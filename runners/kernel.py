@@ -10,7 +10,7 @@ and hard. Both are taken in that direction alone. Runtimes differ in whether the
 (runc 1.1 does, down to 0): that refuses the run, and `runners.container` finds out whose fault it is. The rest cannot
 be changed from inside, or not so that it shows: control groups, mounts, namespaces and interfaces need capabilities;
 those can only be dropped and are none; the account is one and the same in all its four forms, and changing groups needs
-a capability too; a further filter leaves the filter's mode as it is, and neither mode nor `no_new_privs` has a way back;
+a capability too; a further filter leaves the filter's mode as it is, and neither that nor `no_new_privs` goes back;
 command line and name are compared with nothing. A first process that has ended is one that was not seen.
 """
 

@@ -23,6 +23,7 @@ from arena.submission.caps import ImageCaps
 from arena.submission.configuration import Configuration, read_configuration, warnings_about
 from arena.submission.layers import LayerCheck
 from arena.submission.layout import Contents, read_contents
+from arena.submission.mountpoints import MountPoints
 
 __all__ = ["ImageCaps", "ImageFacts", "Layer", "inspect_image", "write_clean"]
 
@@ -64,7 +65,7 @@ def inspect_image(path: Path, caps: ImageCaps | None = None) -> ImageFacts:
     """Check an archive, as `docker save` or an OCI layout has it, and return what it holds; each byte is read once.
 
     Checked are its size and form, that it holds one image, that every digest is right, linux/amd64, that there is
-    something to start, that no setting is odd, and every member of every layer.
+    something to start, that no setting is odd, every member of every layer, and what lies where the sandbox mounts.
 
     Raises:
         MalformedSubmission: Any of it is not so; the class says what kind of fault it is, the message what to do.
@@ -75,8 +76,9 @@ def inspect_image(path: Path, caps: ImageCaps | None = None) -> ImageFacts:
         archive = Archive(stream, caps)
         contents = read_contents(archive)
         config = read_configuration(contents.config, caps)
-        check = LayerCheck(caps)
+        check = LayerCheck(caps, MountPoints(config.config.volumes or ()))
         layers = _layers(stream, archive, contents, config, check)
+        check.points.refuse()
     return ImageFacts(contents.image_id, contents.config, layers, check.files, check.privileged, warnings_about(config))
 
 

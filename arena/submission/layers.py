@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from arena.errors import ArchiveUnreadable, ImageFileRefused, ImageTooLarge
 from arena.submission.caps import ImageCaps, shown_bytes
+from arena.submission.mountpoints import OPAQUE, WHITEOUT, MountPoints
 from arena.submission.tarstream import (
     BLOCK_DEVICE,
     CHARACTER,
@@ -32,7 +33,6 @@ SMALLER = "Make the image smaller: build in stages, and copy only what the progr
 REBUILD = "Mend the Dockerfile, build the image again and save it with `docker save`."
 _PATH_BYTES = 4_000
 _NAME_BYTES = 255
-_WHITEOUT, _OPAQUE = b".wh.", b".wh..wh..opq"
 _SETUID = 0o6000
 _ATTRIBUTE_BYTES = 2_048
 _CAPABILITY = b"security.capability"
@@ -58,11 +58,14 @@ _USUAL_DEVICES = {
 class LayerCheck:
     """Checks an image's layers in their order; `files` and `privileged` count what has gone by.
 
+    `points` keeps what lies where the sandbox mounts something, to be judged when all layers have gone by.
+
     Paths are kept as 64-bit hashes, which Python keys anew in each process, so that memory is bounded by the cap on
     members whatever their names are.
     """
 
     caps: ImageCaps
+    points: MountPoints = field(default_factory=MountPoints)
     files: int = 0
     privileged: int = 0
     unpacked_bytes: int = 0
@@ -101,7 +104,7 @@ class LayerCheck:
                 if self.files > self.caps.files:
                     reason = f"it has more than {self.caps.files} files and folders"
                     raise ImageTooLarge(reason=reason, next_step=SMALLER)
-                fault = self._fault(member, kinds)
+                fault = self._fault(number, member, kinds)
                 if fault is not None:
                     _refuse(number, f'member "{shown_name(member.name)}" {fault}')
         except OddTarError as error:
@@ -120,7 +123,7 @@ class LayerCheck:
         reason = f"its layers are larger than the limit of {shown_bytes(self.caps.image_bytes)} when uncompressed"
         raise ImageTooLarge(reason=reason, next_step=SMALLER)
 
-    def _fault(self, member: Member, kinds: dict[int, bytes]) -> str | None:
+    def _fault(self, number: int, member: Member, kinds: dict[int, bytes]) -> str | None:
         """Return what is wrong with a member, and note its path."""
         path = _plain(member.name)
         if path is None:
@@ -133,14 +136,15 @@ class LayerCheck:
             fault = self._link_fault(member, kinds)
         if fault is None and path:
             self._note(member, path, parts, kinds)
+            self.points.note(number, parts, member.kind, member.link)
         return fault
 
     def _note(self, member: Member, path: bytes, parts: list[bytes], kinds: dict[int, bytes]) -> None:
         key = hash(path)
         kinds[key] = member.kind
         self._linked.discard(key)
-        if parts[-1].startswith(_WHITEOUT):
-            gone = parts[:-1] if parts[-1] == _OPAQUE else [*parts[:-1], parts[-1].removeprefix(_WHITEOUT)]
+        if parts[-1].startswith(WHITEOUT):
+            gone = parts[:-1] if parts[-1] == OPAQUE else [*parts[:-1], parts[-1].removeprefix(WHITEOUT)]
             self._linked.discard(hash(b"/".join(gone)))
         if member.kind == FILE and (member.mode & _SETUID or any(name == _CAPABILITY for name, _ in member.attributes)):
             self.privileged += 1
@@ -212,10 +216,10 @@ def _are_plain(attributes: tuple[tuple[bytes, bytes], ...]) -> bool:
 
 
 def _is_odd_whiteout(member: Member, name: bytes) -> bool:
-    if not name.startswith(_WHITEOUT) or name == _OPAQUE:
+    if not name.startswith(WHITEOUT) or name == OPAQUE:
         return False
-    hidden = name.removeprefix(_WHITEOUT)
-    return hidden in {b"", b".", b".."} or hidden.startswith(_WHITEOUT) or member.kind != FILE
+    hidden = name.removeprefix(WHITEOUT)
+    return hidden in {b"", b".", b".."} or hidden.startswith(WHITEOUT) or member.kind != FILE
 
 
 def shown_name(name: bytes) -> str:
