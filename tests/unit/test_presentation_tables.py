@@ -309,5 +309,37 @@ def test_readers_stand_on_the_plot_of_their_finding_only(closed: PhaseFacts) -> 
 
 def test_a_set_that_is_shown_while_open_is_called_exposed(closed: PhaseFacts) -> None:
     shown = leaderboard_view(replace(closed, stand=Stand.OPEN), EN, entry_path="/algorithm")
-    assert "selected on this set" in shown.sentences[-1]
-    assert "selected on this set" not in " ".join(leaderboard_view(closed, EN, entry_path="/algorithm").sentences)
+    assert "its set is exposed" in shown.sentences[-1]
+    assert "its set is exposed" not in " ".join(leaderboard_view(closed, EN, entry_path="/algorithm").sentences)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (EN, "Entries were selected on this set: a vendor is allowed 30 submissions on it"),
+        (RU, "Участники отобраны на этом же наборе: разработчику разрешено заявок с показом оценки — 30"),
+    ],
+)
+@pytest.mark.parametrize("stand", [Stand.OPEN, Stand.CLOSED])
+def test_a_board_whose_set_took_several_submissions_says_that_entries_were_selected_on_it(
+    reader: Reader, stand: Stand, words: Words, told: str
+) -> None:
+    summer = replace(reader.phase(reader.challenge(SLUG), "summer"), stand=stand, attempts_made=12)
+    *_, last = leaderboard_view(summer, words, entry_path="/algorithm").sentences
+    assert last.startswith(told)
+    assert " 12)" in last
+
+
+def test_a_final_that_is_scored_once_does_not_say_that_entries_were_selected_on_it(
+    closed: PhaseFacts, reader: Reader
+) -> None:
+    assert (closed.attempts_allowed, closed.attempts_made) == (1, 1)
+    for words in (EN, RU):
+        told = " ".join(leaderboard_view(closed, words, entry_path="/algorithm").sentences)
+        assert "selected on this set" not in told
+        assert "отобраны на этом же наборе" not in told
+    same = closed.phase.model_copy(update={"cases": "public"})
+    assert "selected on this set" in " ".join(
+        leaderboard_view(replace(closed, phase=same), EN, entry_path="/algorithm").sentences
+    )
+    assert reader.phase(closed.challenge, "summer").attempts_made >= 1
