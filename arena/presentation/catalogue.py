@@ -116,6 +116,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Macro AUC from {low} to {high}; dashed line: chance, 0.5",
         "Средняя AUC от {low} до {high}; пунктир — случайное угадывание, 0,5",
     ),
+    "scale.header": ("AUC and interval, drawn", "AUC и ДИ на рисунке"),
     "scale.plain": ("Macro AUC from {low} to {high}", "Средняя AUC от {low} до {high}"),
     "legend.tied": ("not separable from the first", "неотличимы от первого"),
     "legend.rest": ("below the first", "ниже первого"),

@@ -19,6 +19,7 @@ from arena.presentation.wording import Words
 from arena.store.reading import EvaluationRow
 from arena.store.tables import EvaluationState
 
+_LOWEST_HEADING = 6
 _DIGITS = 3
 _MIB = 1 << 20
 
@@ -190,11 +191,20 @@ def rules_view(challenge: ChallengeFacts, words: Words) -> RulesView:
 def rules_html(markdown: str) -> str:
     r"""Turn the organiser's rules into HTML: no raw HTML and no images, so that nothing foreign is loaded or run.
 
+    Headings go two levels down, for they stand under the page's own.
+
     Example:
+        >>> rules_html("# Rules")
+        '<h3>Rules</h3>\n'
         >>> rules_html("**Yes** <b>no</b> ![x](http://example.org/x.png)")
         '<p><strong>Yes</strong> &lt;b&gt;no&lt;/b&gt; !<a href="http://example.org/x.png">x</a></p>\n'
     """
-    return str(MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(markdown))
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    tokens = parser.parse(markdown)
+    for token in tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(_LOWEST_HEADING, int(token.tag[1:]) + 2)}"
+    return str(parser.renderer.render(tokens, parser.options, {}))
 
 
 def _not_better(phase: PhaseFacts, words: Words) -> str:
