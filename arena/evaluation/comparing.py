@@ -6,8 +6,8 @@ readers as context. None of it moves a rank.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Final
@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from arena.challenge.clinical import ReadersTable
 from arena.challenge.readers import reader_values
 from arena.challenge.schema import Ranking
+from arena.evaluation.counting import macro_cases
 from arena.ranking.adjustment import Adjustment
-from arena.ranking.calls import compare_calls, share_difference_limits
+from arena.ranking.calls import compare_calls
 from arena.ranking.floors import Unranked
+from arena.ranking.limits import joined_limits
 from arena.ranking.schemes import PolicyRanking, Scheme, kendall_tau, places, policy_sensitivity, scheme_places
 from arena.ranking.stability import QUANTILES, FindingCodes, rank_stability, resampled_scores
-from arena.scoring.estimates import Estimate, Interval, Reason
+from arena.scoring.estimates import Estimate, Interval, Method, Reason
 from arena.scoring.evaluate import entry_influence
 from arena.scoring.influence import Cases, Column, Influence, column_auc
 from arena.scoring.inputs import FindingCases, ScoringInputs, split_findings
@@ -125,6 +127,7 @@ def by_schemes(entries: Sequence[Contender]) -> tuple[contests.SchemeRanking, ..
 def stability(entries: Sequence[Contender], seed: int, resamples: int = RESAMPLES) -> contests.Stability:
     """Rank the entries again over resampled patients, the same draws for all; refused where a class is too rare."""
     quantiles_at = tuple(float(share) for share in QUANTILES)
+    counts = asdict(macro_cases([entries[0].inputs]).counts())
     try:
         plan = plan_resamples(_references(entries), seed, resamples)
     except ResamplingRefusedError:
@@ -136,6 +139,7 @@ def stability(entries: Sequence[Contender], seed: int, resamples: int = RESAMPLE
             tau_quantiles=(),
             entries=(),
             reason=REDRAWN_TOO_OFTEN,
+            **counts,
         )
     scores = resampled_scores([_codes(entry) for entry in entries], _blocks(plan))
     found = rank_stability(scores, [entry.macro for entry in entries])
@@ -154,6 +158,7 @@ def stability(entries: Sequence[Contender], seed: int, resamples: int = RESAMPLE
             )
             for entry, each in zip(entries, found.entries, strict=True)
         ),
+        **counts,
     )
 
 
@@ -205,7 +210,7 @@ def _compare(
         return None
     shares = [float(np.count_nonzero(right)) / found.n for right in (right_a, right_b)]
     limits = [_limits(right, share, patients) for right, share in zip((right_a, right_b), shares, strict=True)]
-    joined = share_difference_limits(shares[0], limits[0], shares[1], limits[1], found.correlation)
+    joined = joined_limits(shares[0], limits[0], shares[1], limits[1], found.correlation)
     return contests.PairedCalls(
         a=one.code,
         b=other.code,
@@ -220,6 +225,7 @@ def _compare(
         only_a=found.only_a,
         only_b=found.only_b,
         p=found.p,
+        interval=Method.MOVER_WILSON.value,
         test=found.test.value,
     )
 
@@ -260,7 +266,7 @@ def readers(table: ReadersTable | None) -> contests.Readers | None:
                 label=curve.label,
                 readers=curve.readers,
                 points=tuple((float(fpr), float(tpr)) for fpr, tpr in curve.points),
-                auc=numbers.Estimate(value=float(curve.auc), n=0, method="trapezoid", reason=Reason.NO_COUNTS.value),
+                auc=numbers.Estimate(value=float(curve.auc), n=None, method="trapezoid", reason=Reason.NO_COUNTS.value),
                 source=curve.source,
             )
             for curve in curves
@@ -268,4 +274,7 @@ def readers(table: ReadersTable | None) -> contests.Readers | None:
     )
 
 
-_told: Callable[[Estimate], numbers.Estimate] = numbers.Estimate.model_validate
+def _told(estimate: Estimate) -> numbers.Estimate:
+    """Return a reader's share as documents hold it: where the table has no number of cases, none is told."""
+    told = numbers.Estimate.model_validate(estimate)
+    return told if estimate.n else told.model_copy(update={"n": None, "n_positive": None})

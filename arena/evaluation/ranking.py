@@ -10,17 +10,20 @@ from typing import Any
 from arena.blobs import BlobStore
 from arena.challenge.schema import Declaration, Ranking
 from arena.evaluation import comparing
+from arena.evaluation.counting import Counts, MacroCases, answered, macro_cases
 from arena.evaluation.judging import load_references, scoring_inputs
 from arena.evaluation.record import read_table
 from arena.ranking import ranks
 from arena.ranking.differences import PairedDifference
 from arena.ranking.duplicates import answers_digest, duplicates_across_organisations
 from arena.ranking.floors import Floors, declared_floor, unranked_by
+from arena.ranking.limits import pair_limits
 from arena.ranking.noninferiority import non_inferiority
-from arena.scoring.estimates import Z_95
+from arena.scoring.estimates import TAIL, Method
 from arena.scoring.evaluate import entry_influence
 from arena.scoring.influence import Influence
 from arena.scoring.inputs import ScoringInputs
+from arena.scoring.missing import MissingPolicy
 from arena.scoring.resampling import resample_seed
 from arena.store.contests import (
     NonInferiority,
@@ -132,6 +135,15 @@ class _Family:
     ranking: ranks.Ranking
     rules: Ranking
     seed: int
+    macro: MacroCases
+    counts: Counts
+
+    def counted(self, a: int, b: int) -> Counts:
+        """Return what a comparison rests on: the scored cases, or where each entry has its own, what both answered."""
+        one, other = self.inputs[a], self.inputs[b]
+        if one.missing is MissingPolicy.EXCLUDE_CASE:
+            return self.macro.counts(answered(one) & answered(other))
+        return self.counts
 
 
 def _family(job: RankJob, rules: Ranking, given: Sequence[tuple[RankedEntry, ScoringInputs]]) -> _Family:
@@ -150,21 +162,21 @@ def _family(job: RankJob, rules: Ranking, given: Sequence[tuple[RankedEntry, Sco
         seed=seed,
         unranked=unranked_by(floors, [entry.score for entry in influences], answered),
     )
-    return _Family(entries, inputs, influences, ranking, rules, seed)
+    macro = macro_cases(inputs[:1])
+    return _Family(entries, inputs, influences, ranking, rules, seed, macro, macro.counts())
 
 
 def _pair(pair: PairedDifference, family: _Family) -> Pair:
-    value, reach = pair.difference, Z_95 * pair.standard_error
-    varies = pair.standard_error > 0
     a, b = family.entries[pair.a], family.entries[pair.b]
-    mean = family.influences[pair.a].mean
+    limits = pair_limits(family.influences[pair.a], family.influences[pair.b]).at(TAIL)
+    counts = family.counted(pair.a, pair.b)
     return Pair(
         a=a.submission,
         b=b.submission,
-        difference=value,
+        difference=pair.difference,
         standard_error=pair.standard_error,
-        low=max(value - reach, -1.0) if varies else None,
-        high=min(value + reach, 1.0) if varies else None,
+        low=limits.low,
+        high=limits.high,
         z=pair.z,
         p=pair.p,
         p_holm=pair.p_holm,
@@ -172,7 +184,10 @@ def _pair(pair: PairedDifference, family: _Family) -> Pair:
         p_adjusted=pair.p_adjusted,
         a_against_b=_non_inferiority(family, pair.a, pair.b),
         b_against_a=_non_inferiority(family, pair.b, pair.a),
-        n_patients=None if mean is None else int(mean.size),
+        n=counts.n,
+        n_positive=counts.n_positive,
+        n_patients=counts.n_patients,
+        interval=Method.MOVER_LOGIT_T.value,
     )
 
 

@@ -21,6 +21,7 @@ from arena.evaluation.jobs import ScoreJob
 from arena.evaluation.producer import producer
 from arena.ranking.holm import holm
 from arena.scoring.any_pathology import any_pathology
+from arena.ranking.limits import joined_limits
 from arena.scoring.declared import AttemptSets, CalibrationRules, Equivocal
 from arena.scoring.details import DetailRules, FindingDetails, finding_details
 from arena.scoring.estimates import Estimate, Method, Reason, absent
@@ -30,7 +31,7 @@ from arena.scoring.inputs import FindingCases, ScoringInputs, split_findings
 from arena.scoring.norm import norm_cases, norm_scores
 from arena.scoring.prevalence import DeclaredPrevalence
 from arena.scoring.resampling import resample_seed
-from arena.scoring.subgroups import subgroup_scores, suppress
+from arena.scoring.subgroups import Family, subgroup_scores, suppress
 from arena.scoring.suppression import ColumnCells
 from arena.scoring.thresholds import ThresholdChoice, set_threshold
 from arena.scoring.verdict import ServiceTest, equivocal_labels, finding_test, join_equivocal, service_test
@@ -280,7 +281,7 @@ def _subgroups(job: ScoreJob, inputs: ScoringInputs) -> tuple[clinical.SubgroupT
     if not attributes:
         return ()
     shown = _shown(_Suppression(_digest(inputs.labels, inputs.patients, inputs, attributes), inputs, attributes))
-    tables = subgroup_scores(inputs, attributes, shown, adjust=holm)
+    tables = subgroup_scores(inputs, attributes, shown, Family(adjust=holm, join=joined_limits))
     return tuple(clinical.SubgroupTable.model_validate(table) for table in tables)
 
 

@@ -90,7 +90,8 @@ def _pairs(document: LeaderboardDocument, names: Names) -> Table:
     margin = next((p.a_against_b.margin for p in document.pairs if p.a_against_b is not None), None)
     columns: tuple[Column, ...] = (
         Column("a"), Column("b"), Column("difference"), Column("low"), Column("high"), Column("standard_error"),
-        Column("z"), Column("p"), Column("p_max_t"), Column("p_holm"), Column("n_patients"), Column("method"),
+        Column("z"), Column("p"), Column("p_max_t"), Column("p_holm"), Column("n"), Column("n_positive"),
+        Column("n_patients"), Column("method"), Column("interval"),
     )  # fmt: skip
     if margin is not None:
         columns += (Column("margin"), Column("a_not_inferior"), Column("b_not_inferior"))
@@ -100,12 +101,16 @@ def _pairs(document: LeaderboardDocument, names: Names) -> Table:
             names.entry(pair.a), names.entry(pair.b), number(pair.difference, signed=True),
             number(pair.low, signed=True), number(pair.high, signed=True), number(pair.standard_error, 4),
             number(pair.z, 2, signed=True), chance(pair.p), chance(pair.p_max_t), chance(pair.p_holm),
-            pair.n_patients, Coded("method", pair.method),
+            pair.n, pair.n_positive, pair.n_patients, Coded("method", pair.method), _interval(pair.interval),
         )  # fmt: skip
         if margin is not None:
             row += (number(margin, 4), _inferior(pair.a_against_b), _inferior(pair.b_against_a))
         rows.append(row)
     return Table("pairs", columns, tuple(rows), "" if rows else "absent.pairs")
+
+
+def _interval(method: str | None) -> Cell:
+    return None if method is None else Coded("method", method)
 
 
 def _inferior(told: NonInferiority | None) -> Cell:
@@ -155,13 +160,14 @@ def _stability(document: LeaderboardDocument, names: Names) -> Table:
     shown = {f"q{round(1000 * q):03d}": k for q, k in at.items()}
     columns = (
         ENTRY, Column("rank", "column.rank"), Column("share_first"),
-        *(Column(key, f"col.{key}") for key in shown), Column("resamples"),
+        *(Column(key, f"col.{key}") for key in shown), Column("resamples"), Column("n"), Column("n_positive"),
+        Column("n_patients"),
     )  # fmt: skip
     ranks = {e.submission: e.rank for e in document.entries}
     rows = tuple(
         (
             names.entry(e.submission), ranks.get(e.submission), number(e.share_first, 2),
-            *(e.quantiles[k] for k in shown.values()), told.resamples,
+            *(e.quantiles[k] for k in shown.values()), told.resamples, told.n, told.n_positive, told.n_patients,
         )
         for e in told.entries
     )  # fmt: skip
@@ -172,13 +178,14 @@ def _calls(document: LeaderboardDocument, names: Names) -> Table:
     columns = (
         Column("finding", "finding.name"), Column("a"), Column("b"), Column("of"), Column("difference"),
         Column("low"), Column("high"), Column("only_a"), Column("only_b"), Column("n"), Column("patients"),
-        Column("p"), Column("test"),
+        Column("p"), Column("test"), Column("interval"),
     )  # fmt: skip
     rows = tuple(
         (
             names.finding(call.finding), names.entry(call.a), names.entry(call.b), Coded("of", call.of),
             number(call.difference, signed=True), number(call.low, signed=True), number(call.high, signed=True),
             call.only_a, call.only_b, call.n, call.patients, chance(call.p), Coded("test", call.test),
+            _interval(call.interval),
         )
         for call in document.calls
     )  # fmt: skip

@@ -148,7 +148,8 @@ def _hidden(card: PublicScorecard, names: Names) -> Table:
 def _differences(card: PublicScorecard, names: Names) -> Table:
     columns = (
         Column("attribute"), FINDING, Column("cell_a"), Column("cell_b"), Column("difference"), Column("low"),
-        Column("high"), Column("standard_error"), Column("p"), Column("p_holm"), Column("reason"), Column("method"),
+        Column("high"), Column("standard_error"), Column("p"), Column("p_holm"), Column("reason"), Column("n"),
+        Column("n_positive"), Column("method"), Column("interval"),
     )  # fmt: skip
     rows = tuple(row for table in card.subgroups for row in _compared(table, names))
     return Table("subgroup-differences", columns, rows, "" if rows else "absent.differences")
@@ -160,7 +161,9 @@ def _compared(table: SubgroupTable, names: Names) -> tuple[Row, ...]:
             _attribute(table.column), names.finding(table.finding), _value(table.column, d.a),
             _value(table.column, d.b), number(d.difference, signed=True), number(d.low, signed=True),
             number(d.high, signed=True),
-            number(d.standard_error, 4), chance(d.p), chance(d.p_adjusted), reason(d.reason), Coded("method", d.method),
+            number(d.standard_error, 4), chance(d.p), chance(d.p_adjusted), reason(d.reason),
+            d.n, d.n_positive, Coded("method", d.method),
+            None if d.interval is None else Coded("method", d.interval),
         )
         for d in table.differences
     )  # fmt: skip

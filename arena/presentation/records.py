@@ -28,7 +28,7 @@ class EstimateRecord(Record):
     value: float | None
     low: float | None
     high: float | None
-    n: int
+    n: int | None = Field(description="Null only of readers whose table has no counts.")
     reason: str | None = None
 
 

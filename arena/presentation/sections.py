@@ -38,8 +38,8 @@ PICTURED: Final = frozenset({"ranks", "reliability", "decision", "norm-curve"})
 """Tables that the interactive board draws instead; the plain page shows them."""
 
 _LEFT_TO_FILES: Final[Mapping[str, tuple[str, ...]]] = {
-    "pairs": ("method", "n_patients", "margin"),
-    "calls": ("n", "patients"),
+    "pairs": ("method", "interval", "n", "n_positive", "n_patients", "margin"),
+    "calls": ("n", "patients", "interval"),
     "policies": tuple(
         f"{key}_{policy}"
         for key in ("rank_low", "rank_high", "place")
@@ -54,7 +54,7 @@ _LEFT_TO_FILES: Final[Mapping[str, tuple[str, ...]]] = {
     "calibration": ("bins", "bin_count", "simulations"),
     "prevalence": ("threshold",),
     "subgroups": ("positives", "negatives"),
-    "subgroup-differences": ("method", "standard_error"),
+    "subgroup-differences": ("method", "interval", "n", "n_positive", "standard_error"),
 }  # fmt: skip
 _COUNTED = (
     "true_positive", "false_positive", "false_negative", "true_negative", "sensitivity_patients",

@@ -199,7 +199,7 @@ def signed(cell: Number, words: Words) -> str:
 
 
 def _estimate(cell: Found, words: Words, *, counts: bool) -> CellView:
-    n = words("cell.n", n=words.integer(cell.n)).replace(" ", _NBSP)
+    n = "" if cell.n is None else words("cell.n", n=words.integer(cell.n)).replace(" ", _NBSP)
     why = words.why(cell.reason)
     if cell.value is None:
         return CellView("–", under=(why,) if why else ())
@@ -208,7 +208,7 @@ def _estimate(cell: Found, words: Words, *, counts: bool) -> CellView:
         told = "" if cell.reason in _TOLD_BESIDE else why
         return CellView(text, under=tuple(part for part in (told, n if counts else "") if part))
     limits = _limits(cell, cell.low, cell.high, words).replace(" ", _NBSP)
-    return CellView(text, under=(limits, n) if counts else (limits,))
+    return CellView(text, under=(limits, n) if counts and n else (limits,))
 
 
 def _limits(cell: Found, low: float, high: float, words: Words) -> str:

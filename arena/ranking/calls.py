@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from arena.ranking.differences import Limits
-
 FEW_DISCORDANT: Final = 25
 """With fewer discordant patients than these the test is exact: the usual bound for McNemar's χ²."""
 
@@ -155,34 +153,3 @@ def _correlation(by_a: NDArray[np.int64], by_b: NDArray[np.int64], held: NDArray
     if spread == 0:
         return 0.0
     return min(max(float(np.sum(of_a * of_b)) / spread, -1.0), 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class DifferenceLimits:
-    """Lower and upper limit of a difference of shares, within [−1, 1]."""
-
-    low: float
-    high: float
-
-
-def share_difference_limits(
-    share_a: float, limits_a: Limits, share_b: float, limits_b: Limits, correlation: float
-) -> DifferenceLimits:
-    """Join the limits of two paired shares into those of their difference; never of width 0.
-
-    Newcombe 1998 (Statistics in Medicine 17:2635–2650, method 10) in the form of Zou and Donner 2008 (Statistics in
-    Medicine 27:1693–1702), with the correlation over patients.
-
-    Args:
-        share_a: In [0, 1].
-        limits_a: Its limits; Wilson's on n adjusted by the design effect.
-        share_b: In [0, 1].
-        limits_b: Its limits.
-        correlation: Of both shares, in [−1, 1].
-    """
-    below_a, above_a = share_a - limits_a.low, limits_a.high - share_a
-    below_b, above_b = share_b - limits_b.low, limits_b.high - share_b
-    difference = share_a - share_b
-    down = math.sqrt(max(below_a**2 - 2 * correlation * below_a * above_b + above_b**2, 0.0))
-    up = math.sqrt(max(above_a**2 - 2 * correlation * above_a * below_b + below_b**2, 0.0))
-    return DifferenceLimits(max(difference - down, -1.0), min(difference + up, 1.0))

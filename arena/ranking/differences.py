@@ -46,6 +46,9 @@ class Rankable(Protocol):
     def limits(self, z: float) -> Limits:
         """Return limits of the score at a normal quantile that have a width even where the influence is 0."""
 
+    def interval(self, tail: float) -> Limits:
+        """Return the published limits of the score, each erring in a share `tail` of trials instead of 2.5 %."""
+
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:

@@ -10,6 +10,9 @@ from typing import Final
 LEVEL: Final = 0.95
 """Coverage that every interval is computed for."""
 
+TAIL: Final = 0.025
+"""Share of trials in which each end of such an interval errs."""
+
 Z_95: Final = 1.959963984540054
 """The 97.5 % point of the standard normal distribution."""
 
@@ -28,6 +31,7 @@ class Method(StrEnum):
     MCC_FISHER_T = "mcc_fisher_t"
     CLOPPER_PEARSON_PATIENTS = "clopper_pearson_patients"
     MOVER_WILSON = "mover_wilson"
+    MOVER_LOGIT_T = "mover_logit_t"
     LOGISTIC_SANDWICH_T = "logistic_sandwich_t"
     BINNED_GAP = "binned_gap"
     CLOPPER_PEARSON_UPPER = "clopper_pearson_upper"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from arena.scoring.auc import Auc, ClassCounts, auc_from_counts, class_cells, count_cells, placements
 from arena.scoring.estimates import Interval, Reason
-from arena.scoring.intervals import newcombe_interval
+from arena.scoring.intervals import auc_interval, newcombe_interval
 from arena.scoring.levels import TOP_LEVEL
 
 
@@ -210,6 +210,7 @@ class Influence:
         patients_positive: The smallest number of patients that hold a positive, among the macro findings.
         patients_negative: The same for negatives.
         reason: Why there is no score.
+        standard_error: Of the macro AUC; 0 where there is none.
     """
 
     score: Fraction | None
@@ -219,6 +220,12 @@ class Influence:
     patients_positive: int
     patients_negative: int
     reason: Reason | None = None
+    standard_error: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Sum the squares once: every pair asks for them."""
+        error = 0.0 if self.mean is None else math.sqrt(sum_of_squares(self.mean))
+        object.__setattr__(self, "standard_error", error)
 
     def limits(self, z: float) -> Interval:
         """Return Newcombe's limits of the score at a normal quantile; of use where the influence is 0 throughout.
@@ -230,3 +237,16 @@ class Influence:
             msg = "an entry without a score has no limits"
             raise ValueError(msg)
         return newcombe_interval(float(self.score), self.patients_positive, self.patients_negative, z)
+
+    def interval(self, tail: float) -> Interval:
+        """Return the limits of the score that are published, each erring in a share `tail` of trials.
+
+        Raises:
+            ValueError: The entry has no score.
+        """
+        if self.score is None:
+            msg = "an entry without a score has no limits"
+            raise ValueError(msg)
+        return auc_interval(
+            float(self.score), self.standard_error, self.patients_positive, self.patients_negative, tail
+        )

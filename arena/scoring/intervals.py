@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
-from arena.scoring.estimates import LEVEL, Z_95, Estimate, Interval, Method, Reason
+from arena.scoring.estimates import TAIL, Z_95, Estimate, Interval, Method, Reason
 
 _BISECTIONS = 200
 
 
-def logit_t_interval(value: float, standard_error: float, degrees: int) -> Interval:
+def logit_t_interval(value: float, standard_error: float, degrees: int, tail: float = TAIL) -> Interval:
     """Return logit(value) ± t · SE / (value · (1 − value)), carried back to (0, 1).
 
     Args:
         value: Strictly between 0 and 1.
         standard_error: Of the value itself, not of its logit; above 0.
         degrees: Degrees of freedom of Student's t, at least 1.
+        tail: Share of trials in which each limit errs, in (0, 0.5]; the default gives 95 %.
     """
-    t = float(stdtrit(degrees, 0.5 + LEVEL / 2))
+    t = float(-stdtrit(degrees, tail))
     centre = math.log(value / (1 - value))
     half = t * standard_error / (value * (1 - value))
     return Interval(_expit(centre - half), _expit(centre + half))
@@ -75,6 +76,26 @@ def delong_interval(auc: float, variance: float) -> Interval:
     return Interval(max(auc - half, 0.0), min(auc + half, 1.0))
 
 
+def auc_interval(value: float, standard_error: float, positives: int, negatives: int, tail: float = TAIL) -> Interval:
+    """Return the limits of an AUC, or a mean of AUCs, that are published: see `auc_estimate`.
+
+    Args:
+        value: In [0, 1].
+        standard_error: Of the value, at least 0.
+        positives: Patients that hold a positive, at least 2.
+        negatives: Patients that hold a negative, at least 2.
+        tail: Share of trials in which each limit errs, in (0, 0.5]; the default gives 95 %.
+    """
+    if _degenerate(value, standard_error):
+        return newcombe_interval(value, positives, negatives, Z_95 if tail == TAIL else float(-ndtri(tail)))
+    return logit_t_interval(value, standard_error, min(positives, negatives) - 1, tail)
+
+
+def _degenerate(value: float, standard_error: float) -> bool:
+    """Say whether the logit interval would have no width, or does not exist."""
+    return value in (0.0, 1.0) or standard_error == 0
+
+
 def auc_estimate(
     exact: Fraction,
     variance: float | None,
@@ -103,10 +124,8 @@ def auc_estimate(
     degrees = min(patients_positive, patients_negative) - 1
     if error is None or degrees < 1:
         return Estimate(n=n, n_positive=n_positive, exact=exact, method=Method.AUC_LOGIT_T, reason=Reason.ONE_PATIENT)
-    if exact in (0, 1) or error == 0:
-        limits, method = newcombe_interval(value, patients_positive, patients_negative), Method.AUC_NEWCOMBE_5
-    else:
-        limits, method = logit_t_interval(value, error, degrees), Method.AUC_LOGIT_T
+    limits = auc_interval(value, error, patients_positive, patients_negative)
+    method = Method.AUC_NEWCOMBE_5 if _degenerate(value, error) else Method.AUC_LOGIT_T
     return Estimate(
         n=n, n_positive=n_positive, exact=exact, low=limits.low, high=limits.high, standard_error=error, method=method
     )

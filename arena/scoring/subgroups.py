@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from arena.scoring.estimates import Z_95, Estimate, Method, Reason, absent
+from arena.scoring.estimates import Estimate, Interval, Method, Reason, absent
 from arena.scoring.influence import (
     Column,
     ColumnAuc,
@@ -35,8 +36,33 @@ from arena.scoring.intervals import auc_estimate
 from arena.scoring.missing import apply_policy
 from arena.scoring.suppression import MIN_PATIENTS, NOT_STATED, Cell, ColumnCells, shown_cells
 
+
+class Bounds(Protocol):
+    """Lower and upper limit of a difference."""
+
+    @property
+    def low(self) -> float:
+        """Lower limit."""
+
+    @property
+    def high(self) -> float:
+        """Upper limit."""
+
+
 Adjust = Callable[[Sequence[float]], tuple[float, ...]]
 """Adjusts a family of p values, keeping their order; `arena.ranking.holm.holm`."""
+
+Join = Callable[[float, Interval, float, Interval, float], Bounds]
+"""Joins two values, the limits of each and their correlation into limits; `arena.ranking.limits.joined_limits`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What differences need of `arena.ranking`, which this room does not reach."""
+
+    adjust: Adjust
+    join: Join
+
 
 Attributes = Mapping[str, Sequence[str | None]]
 """Column → value of every case in the order of the case set, None where not stated; ages already in bands."""
@@ -55,18 +81,22 @@ class CellScores:
 class SubgroupDifference:
     """AUC of cell `a` minus AUC of cell `b`, with a 95 % interval in [−1, 1]; p values are two-sided.
 
-    `p_adjusted` is over all pairs of the column. Without variance there are neither limits nor p values (`reason`).
+    `n` and `n_positive` are of both cells together (`n_positive` None for the macro score). `p_adjusted` is over all
+    pairs of the column. Without variance there are neither limits nor p values (`reason`).
     """
 
     a: str
     b: str
     exact: Fraction
+    n: int
+    n_positive: int | None
     standard_error: float | None = None
     low: float | None = None
     high: float | None = None
     p: float | None = None
     p_adjusted: float | None = None
     reason: Reason | None = None
+    interval: Method | None = None
 
     @property
     def difference(self) -> float:
@@ -96,7 +126,7 @@ class _Scored:
     """A cell's AUC with the influence of every patient on it, shape (I,); None without one."""
 
     name: str
-    exact: Fraction | None
+    auc: Estimate
     influence: NDArray[np.float64] | None
 
 
@@ -124,7 +154,7 @@ def suppress(
 
 
 def subgroup_scores(
-    inputs: ScoringInputs, attributes: Attributes, shown: Mapping[str, Mapping[str, ColumnCells]], *, adjust: Adjust
+    inputs: ScoringInputs, attributes: Attributes, shown: Mapping[str, Mapping[str, ColumnCells]], family: Family
 ) -> tuple[SubgroupTable, ...]:
     """Return the tables of an entry: for each column the macro score first, then each macro finding.
 
@@ -134,15 +164,15 @@ def subgroup_scores(
         inputs: The entry.
         attributes: The columns.
         shown: What `suppress` says of the same references.
-        adjust: Adjusts the p values of a table, which are one family.
+        family: How the differences of a table are told.
     """
     found = []
     for column, values in attributes.items():
         named = np.array([value or NOT_STATED for value in values])
         per_finding = {finding: cells[column] for finding, cells in shown.items()}
-        tables = [_finding_table(inputs, named, finding, cells, adjust) for finding, cells in per_finding.items()]
+        tables = [_finding_table(inputs, named, finding, cells, family) for finding, cells in per_finding.items()]
         if len(per_finding) > 1:
-            found.append(_macro_table(inputs, named, column, per_finding, adjust))
+            found.append(_macro_table(inputs, named, column, per_finding, family))
         found += tables
     return tuple(found)
 
@@ -166,14 +196,14 @@ def cell_column(inputs: ScoringInputs, finding: str, held: NDArray[np.bool_]) ->
 
 
 def _finding_table(
-    inputs: ScoringInputs, named: NDArray[np.str_], finding: str, cells: ColumnCells, adjust: Adjust
+    inputs: ScoringInputs, named: NDArray[np.str_], finding: str, cells: ColumnCells, family: Family
 ) -> SubgroupTable:
     rows, scored = [], []
     for cell in cells.shown:
         column = cell_column(inputs, finding, named == cell.name)
         estimate, influence = _cell_auc(column, cell)
         rows.append(CellScores(name=cell.name, cell=cell, auc=estimate))
-        scored.append(_Scored(cell.name, estimate.exact, influence))
+        scored.append(_Scored(cell.name, estimate, influence))
     return SubgroupTable(
         column=cells.column,
         finding=finding,
@@ -181,7 +211,7 @@ def _finding_table(
         n_positive=cells.n_positive,
         hidden=cells.hidden,
         cells=tuple(rows),
-        differences=_differences(scored, adjust),
+        differences=_differences(scored, family),
     )
 
 
@@ -209,7 +239,7 @@ def _macro_table(
     named: NDArray[np.str_],
     column: str,
     per_finding: Mapping[str, ColumnCells],
-    adjust: Adjust,
+    family: Family,
 ) -> SubgroupTable:
     names = [{cell.name for cell in cells.shown} for cells in per_finding.values()]
     everywhere = set.intersection(*names)
@@ -224,7 +254,7 @@ def _macro_table(
         count = int(np.count_nonzero(held & known))
         estimate, influence = _macro_auc([cell_column(inputs, finding, held) for finding in per_finding], count)
         rows.append(CellScores(name=name, cell=None, auc=estimate))
-        scored.append(_Scored(name, estimate.exact, influence))
+        scored.append(_Scored(name, estimate, influence))
         n += count
     return SubgroupTable(
         column=column,
@@ -233,7 +263,7 @@ def _macro_table(
         n_positive=None,
         hidden=max(cells.hidden for cells in per_finding.values()),
         cells=tuple(rows),
-        differences=_differences(scored, adjust),
+        differences=_differences(scored, family),
     )
 
 
@@ -257,31 +287,41 @@ def _macro_auc(columns: Sequence[Column | None], n: int) -> tuple[Estimate, NDAr
     return estimate, influence
 
 
-def _differences(scored: Sequence[_Scored], adjust: Adjust) -> tuple[SubgroupDifference, ...]:
+def _differences(scored: Sequence[_Scored], family: Family) -> tuple[SubgroupDifference, ...]:
     """Compare every two cells that have an AUC; the pairs with a p value are one family."""
     found = [
-        _difference(one, other)
+        _difference(one, other, family.join)
         for one, other in combinations(scored, 2)
-        if one.exact is not None and other.exact is not None
+        if one.auc.exact is not None and other.auc.exact is not None
     ]
-    adjusted = iter(adjust([pair.p for pair in found if pair.p is not None]))
+    adjusted = iter(family.adjust([pair.p for pair in found if pair.p is not None]))
     return tuple(pair if pair.p is None else replace(pair, p_adjusted=next(adjusted)) for pair in found)
 
 
-def _difference(one: _Scored, other: _Scored) -> SubgroupDifference:
-    exact = (one.exact or Fraction(0)) - (other.exact or Fraction(0))
+def _difference(one: _Scored, other: _Scored, join: Join) -> SubgroupDifference:
+    """Compare two cells; those that share no patient are independent, and their correlation is then exactly 0."""
+    a, b = one.auc, other.auc
+    exact = (a.exact or Fraction(0)) - (b.exact or Fraction(0))
+    positives = None if a.n_positive is None or b.n_positive is None else a.n_positive + b.n_positive
+    found = SubgroupDifference(a=one.name, b=other.name, exact=exact, n=a.n + b.n, n_positive=positives)
     if one.influence is None or other.influence is None:
-        return SubgroupDifference(a=one.name, b=other.name, exact=exact, reason=Reason.ONE_PATIENT)
+        return replace(found, reason=Reason.ONE_PATIENT)
     error = math.sqrt(sum_of_squares(one.influence - other.influence))
-    if error == 0:
-        return SubgroupDifference(a=one.name, b=other.name, exact=exact, reason=Reason.NO_VARIANCE)
-    value = float(exact)
-    return SubgroupDifference(
-        a=one.name,
-        b=other.name,
-        exact=exact,
+    limits = _limits_of(a), _limits_of(b)
+    if error == 0 or limits[0] is None or limits[1] is None:
+        return replace(found, reason=Reason.NO_VARIANCE)
+    spread = math.sqrt(sum_of_squares(one.influence) * sum_of_squares(other.influence))
+    shared = float(np.sum(one.influence * other.influence)) / spread if spread > 0 else 0.0
+    joined = join(a.value or 0.0, limits[0], b.value or 0.0, limits[1], min(max(shared, -1.0), 1.0))
+    return replace(
+        found,
         standard_error=error,
-        low=max(value - Z_95 * error, -1.0),
-        high=min(value + Z_95 * error, 1.0),
-        p=2 * float(ndtr(-abs(value) / error)),
+        low=joined.low,
+        high=joined.high,
+        interval=Method.MOVER_LOGIT_T,
+        p=2 * float(ndtr(-abs(float(exact)) / error)),
     )
+
+
+def _limits_of(auc: Estimate) -> Interval | None:
+    return None if auc.low is None or auc.high is None else Interval(auc.low, auc.high)

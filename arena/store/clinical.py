@@ -127,7 +127,10 @@ class CellScores(Document):
 
 
 class SubgroupDifference(Document):
-    """AUC of cell `a` minus AUC of cell `b`; exploratory, `p_adjusted` over the pairs of its table by Holm."""
+    """AUC of cell `a` minus AUC of cell `b`; exploratory, `p_adjusted` over the pairs of its table by Holm.
+
+    `n` and `n_positive` are of both cells. `method` is that of the test, `interval` that of `low` and `high`.
+    """
 
     a: str
     b: str
@@ -137,6 +140,8 @@ class SubgroupDifference(Document):
     high: float | None = None
     p: float | None = None
     p_adjusted: float | None = None
+    n: int | None = None
+    n_positive: int | None = None
     reason: str | None = None
     method: str = "paired_influence"
 
@@ -144,6 +149,7 @@ class SubgroupDifference(Document):
 class SubgroupTable(Document):
     """One attribute and one finding, or the macro score where `finding` is null; `hidden` cells by number alone."""
 
+    interval: str | None = Field(default=None, description="Null before scorer 1.2.0: ± 1.96 standard errors.")
     column: str
     finding: str | None
     n: int

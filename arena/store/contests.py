@@ -22,7 +22,9 @@ class NonInferiority(Document):
 class Pair(Document):
     """A paired comparison of two entries, `a` minus `b`; present when the phase has closed.
 
-    `low` and `high` are the 95 % limits of this difference alone; null without variance.
+    `low` and `high` are the 95 % limits of this difference alone, found by `interval`; `method` is that of the test.
+    `n` cases have a known reference of a finding of the macro score, and where `missing` is `exclude_case` an answer of
+    both entries; `n_positive` of them have such a finding.
     """
 
     a: str
@@ -38,8 +40,13 @@ class Pair(Document):
     p_adjusted: float = Field(description="The one of both that the challenge declares; it decides ranks.")
     a_against_b: NonInferiority | None = Field(default=None, description="Null unless a margin is declared.")
     b_against_a: NonInferiority | None = None
+    n: int | None = None
+    n_positive: int | None = None
     n_patients: int | None = None
     method: str = "paired_influence"
+    interval: str | None = Field(
+        default=None, description="Method of `low` and `high`; null before scorer 1.2.0: ± 1.96 standard errors."
+    )
 
 
 class PolicyEntry(Document):
@@ -98,6 +105,9 @@ class Stability(Document):
     tau_quantiles: tuple[float, ...]
     entries: tuple[EntryStability, ...]
     reason: str | None = None
+    n: int | None = Field(default=None, description="Cases with a known reference of a finding of the macro score.")
+    n_positive: int | None = Field(default=None, description="Those of them that have such a finding.")
+    n_patients: int | None = Field(default=None, description="Patients that hold them.")
 
 
 class PairedCalls(Document):
@@ -116,6 +126,7 @@ class PairedCalls(Document):
     only_a: int
     only_b: int
     p: float
+    interval: str | None = Field(default=None, description="Method of `low` and `high`.")
     test: str = Field(description="`exact`, `mcnemar` or `obuchowski`; exploratory, not adjusted.")
 
 

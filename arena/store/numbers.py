@@ -33,7 +33,7 @@ class Estimate(Document):
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    n: int
+    n: int | None = Field(description="Cases under it; null for readers whose table has none.")
     n_positive: int | None = None
     method: str
     reason: str | None = None

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from statsmodels.stats.contingency_tables import mcnemar
 
-from arena.ranking.calls import CallTest, PairedShares, compare_calls, share_difference_limits, sign_flip_p
+from arena.ranking.calls import CallTest, PairedShares, compare_calls, sign_flip_p
+from arena.ranking.limits import joined_limits
 from arena.scoring.proportions import wilson_interval
 
 
@@ -120,13 +121,13 @@ def test_limits_of_a_paired_difference_equal_newcombes_example() -> None:
     # correlation is negative there, so that the method's correction of it does not apply.
     found = from_table([[36, 12], [2, 0]])
     one, other = wilson_interval(48 / 50, 50), wilson_interval(38 / 50, 50)
-    limits = share_difference_limits(48 / 50, one, 38 / 50, other, found.correlation)
+    limits = joined_limits(48 / 50, one, 38 / 50, other, found.correlation)
     assert (limits.low, limits.high) == pytest.approx((0.0569, 0.3404), abs=5e-5)
 
 
 def test_limits_have_a_width_where_both_entries_are_right_on_all_cases() -> None:
     found = from_table([[50, 0], [0, 0]])
     own = wilson_interval(1.0, 50)
-    limits = share_difference_limits(1.0, own, 1.0, own, found.correlation)
+    limits = joined_limits(1.0, own, 1.0, own, found.correlation)
     assert limits.low < 0 < limits.high
     assert found.standard_error == 0

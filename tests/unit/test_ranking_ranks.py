@@ -21,7 +21,7 @@ from arena.scoring.estimates import Interval
 from arena.scoring.evaluate import entry_influence
 from arena.scoring.influence import Influence
 from arena.scoring.inputs import ScoringInputs
-from arena.scoring.intervals import newcombe_interval
+from arena.scoring.intervals import auc_interval, newcombe_interval
 from runners.values import Outcome
 
 
@@ -34,6 +34,10 @@ class Entry:
 
     def limits(self, z: float) -> Interval:
         return newcombe_interval(float(self.score or 0), 50, 50, z)
+
+    def interval(self, tail: float) -> Interval:
+        error = 0.0 if self.mean is None else math.sqrt(float(np.sum(np.square(self.mean))))
+        return auc_interval(float(self.score or 0), error, 50, 50, tail)
 
 
 def entry(score: str, *errors: float) -> Entry:

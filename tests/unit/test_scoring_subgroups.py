@@ -11,11 +11,12 @@ from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
 from arena.ranking.holm import holm
+from arena.ranking.limits import joined_limits
 from arena.scoring.estimates import Reason
 from arena.scoring.evaluate import score_evaluation
 from arena.scoring.inputs import ScoringInputs
 from arena.scoring.missing import MissingPolicy
-from arena.scoring.subgroups import SubgroupTable, cell_column, subgroup_scores, suppress
+from arena.scoring.subgroups import Family, SubgroupTable, cell_column, subgroup_scores, suppress
 from runners.values import Outcome
 from tests.golden.oracles import brute_auc, brute_delong_variance, jackknife_variance
 
@@ -48,7 +49,7 @@ def made(
 
 
 def tables(inputs: ScoringInputs, **attributes: list[str | None]) -> dict[tuple[str, str | None], SubgroupTable]:
-    found = subgroup_scores(inputs, attributes, suppress(inputs, attributes), adjust=holm)
+    found = subgroup_scores(inputs, attributes, suppress(inputs, attributes), Family(adjust=holm, join=joined_limits))
     return {(table.column, table.finding): table for table in found}
 
 
@@ -89,9 +90,14 @@ def test_without_shared_patients_a_difference_has_the_sum_of_both_variances() ->
     assert (pair.a, pair.b) == ("F", "M")
     assert pair.standard_error == pytest.approx(variance**0.5, abs=1e-12)
     assert pair.p == pytest.approx(2 * norm.sf(abs(pair.difference) / variance**0.5), abs=1e-12)
-    assert (pair.low, pair.high) == pytest.approx(
-        (pair.difference - 1.959964 * variance**0.5, pair.difference + 1.959964 * variance**0.5), abs=1e-6
+    # Independent cells: Newcombe's square-and-add, method 10.
+    (a, a_low, a_high), (b, b_low, b_high) = (
+        (row.auc.value or 0, row.auc.low or 0, row.auc.high or 0)
+        for row in tables(inputs, sex=list(sex))["sex", "f0"].cells
     )
+    assert pair.low == pytest.approx(pair.difference - ((a - a_low) ** 2 + (b_high - b) ** 2) ** 0.5)
+    assert pair.high == pytest.approx(pair.difference + ((a_high - a) ** 2 + (b - b_low) ** 2) ** 0.5)
+    assert (pair.n, pair.n_positive) == (400, int(inputs.labels.sum()))
 
 
 def test_shared_patients_keep_their_covariance() -> None:

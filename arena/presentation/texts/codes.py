@@ -47,8 +47,12 @@ CODES: Final[dict[str, tuple[str, str]]] = {
         "Доля пациентов: точный 95 % ДИ Клоппера — Пирсона",
     ),
     "method.mover_wilson": (
-        "From sensitivity and specificity with Wilson's limits, joined by the MOVER method",
-        "Из чувствительности и специфичности с пределами Уилсона, объединёнными методом MOVER",
+        "Joined by the MOVER method from Wilson's limits of both shares",
+        "Объединено методом MOVER из пределов Уилсона обеих долей",
+    ),
+    "method.mover_logit_t": (
+        "Joined by the MOVER method from the intervals of both AUCs, with their correlation over patients",
+        "Объединено методом MOVER из интервалов обеих AUC с их корреляцией по пациентам",
     ),
     "method.logistic_sandwich_t": (
         "Logistic regression by maximum likelihood, unpenalised; robust variance over patients",

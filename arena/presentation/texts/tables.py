@@ -235,6 +235,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.place_half": ("Place by score, missing as one half", "По оценке, пропуск — 1/2"),
     "col.macro_exclude_case": ("AUC, missing left out", "AUC, пропуск исключён"),
     "col.rank_exclude_case": ("Rank, missing left out", "Место, пропуск исключён"),
+    "col.interval": ("Interval", "Интервал"),
     "col.rank_low_exclude_case": ("Rank from, missing left out", "Место от, пропуск исключён"),
     "col.rank_high_exclude_case": ("Rank to, missing left out", "Место до, пропуск исключён"),
     "col.place_exclude_case": ("Place by score, missing left out", "По оценке, пропуск исключён"),
