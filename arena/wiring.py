@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import runners.execute
@@ -28,17 +29,19 @@ from arena.submission.retention import (
     remove_archives,
     survey_archives,
     survey_engine,
+    survey_for_room,
 )
 from runners.behaviours import BEHAVIOURS
 from runners.conformance import Surroundings, check_all
 from runners.engine import Engine
-from runners.faults import EngineRefused, EngineUnavailable, RunnerFault
+from runners.faults import EngineRefused, EngineUnavailable, NoRoomForImage, RunnerFault
 from runners.images.build import build_image
 from runners.local import LocalRunner
 from runners.parent import Together
 from runners.protocol import Observe, Runner, unobserved
 from runners.selftest import Gate, try_runtime
-from runners.shelf import Shelf
+from runners.shelf import KeptImage, Shelf
+from runners.shelving import Shelving
 from runners.values import Isolation
 
 
@@ -108,7 +111,7 @@ def local_runner(host: Host, *, doorbell: Callable[[], None], observe: Observe =
     """Return the runner that works beside this machine's engine."""
     settings = host.settings
     return LocalRunner(
-        runner_host(settings),
+        replace(runner_host(settings), shelving=Shelving(partial(make_room, host))),
         studies=host.studies,
         images=host.images,
         results=host.results,
@@ -243,6 +246,39 @@ def sweep_images(host: Host, now: datetime) -> Swept:
     finally:
         shelf.close()
     return Swept(archives, taken)
+
+
+def make_room(host: Host, size_bytes: int, in_use: frozenset[str]) -> None:
+    """Take down what has to go from the engine before an image of that size is loaded.
+
+    Raises:
+        RunnerFault: The engine does not answer, or there is no room (`NoRoomForImage`).
+    """
+    rules, shelf, now = image_rules(host.settings), Shelf(), utc_now()
+    try:
+        kept = shelf.kept()
+        with host.store.read() as session:
+            survey = survey_engine(session, kept, rules, now)
+        by_name = {image.name: image for image in kept}
+        gone = survey_for_room(survey, rules, size_bytes, in_use)
+        taken = {image.name for image in gone if shelf.take_down(by_name[image.name])}
+        _require_budget([image for image in kept if image.name not in taken], size_bytes, rules.images_bytes)
+        shelf.require_free(size_bytes, host.settings.free_mib * MIB)
+    finally:
+        shelf.close()
+
+
+def _require_budget(kept: Sequence[KeptImage], size_bytes: int, budget_bytes: int) -> None:
+    used = sum(image.size_bytes for image in kept)
+    if used + size_bytes <= budget_bytes:
+        return
+    may_pass = size_bytes <= budget_bytes
+    step = "it is loaded when other evaluations have ended" if may_pass else "raise it"
+    msg = (
+        f"Submitted images take {used // MIB} MiB in the engine and this one has {size_bytes // MIB} MiB; the limit "
+        f"for all is {budget_bytes // MIB} MiB (ARENA_ENGINE_IMAGES_MIB): {step}"
+    )
+    raise NoRoomForImage(msg, may_pass=may_pass)
 
 
 def export_image(reference: str, to: Path) -> None:

@@ -34,6 +34,7 @@ from runners.policy import ATTEMPT_LABEL, Placement, SandboxPolicy, refuse_workd
 from runners.protocol import BlobSource, Observe, ResultSink
 from runners.runtimes import Runtime, runtime_of
 from runners.shard import Canceller, ShardRun
+from runners.shelving import Shelving
 from runners.stage import Stage, remove_folder
 from runners.values import AttemptSpec, BlobRef, CaseResult, Detail, Isolation, Outcome, Receipt
 
@@ -54,7 +55,7 @@ class Host:
     names the folder under `runs_root`, so that a successor finds what a killed process left. `runtime` runs what asks
     for standard isolation, `gvisor_runtime` what asks for gVisor. `admit` is called before work is taken, with the
     isolation that it asks for; what it raises is why none is taken (`runners.selftest.Gate`). `together` limits what
-    all containers under `cgroup_parent` use.
+    all containers under `cgroup_parent` use; `shelving` sees to it that the engine has room for an image.
     """
 
     engine: Engine
@@ -65,6 +66,7 @@ class Host:
     cgroup_parent: str | None = None
     together: Together = field(default_factory=Together)
     admit: Callable[[Isolation], None] = _anything
+    shelving: Shelving = field(default_factory=Shelving)
 
     def folder(self, attempt_id: str) -> Path:
         """The staging folder of an attempt."""
@@ -161,6 +163,7 @@ def execute_attempt(
         leaving.callback(stage.close)
         try:
             stage.open()
+            leaving.enter_context(host.shelving.using(spec.image_id))
             written = _run(
                 spec, host, images, results, stage, cpus, facts, canceller, lambda: saw(STEPS[0], spec.attempt_id)
             )
@@ -190,7 +193,7 @@ def _run(
     written = stage.input.parent / "output.jsonl"
     with written.open("wb") as file:
         try:
-            launcher = replace(_launcher(spec, host, runtime, images, stage, cpus), log=facts.log)
+            launcher = replace(_launcher(spec, host, runtime, images, stage, cpus, canceller), log=facts.log)
         except ContainerCannotStart as refused:
             facts.image_refused = str(refused)
             for case in spec.cases:
@@ -218,11 +221,18 @@ def _refuse_what_is_not_here(spec: AttemptSpec, cpus: tuple[int, ...]) -> None:
 
 
 def _launcher(
-    spec: AttemptSpec, host: Host, runtime: Runtime, images: BlobSource, stage: Stage, cpus: tuple[int, ...]
-) -> Launcher:
+    spec: AttemptSpec, host: Host, runtime: Runtime, images: BlobSource, stage: Stage, cpus: tuple[int, ...],
+    canceller: Canceller | None,
+) -> Launcher:  # fmt: skip
     facts = host.engine.image(spec.image_id)
     if facts is None:
-        facts = load_submitted(host.engine, spec.image_id, _archive(images, spec.image))
+        archive = _archive(images, spec.image)
+        facts = host.shelving.load(
+            spec.image.size_bytes,
+            lambda: host.engine.image(spec.image_id),
+            lambda: load_submitted(host.engine, spec.image_id, archive),
+            canceller or Canceller(),
+        )
     refuse_workdir(facts.workdir)
     policy = SandboxPolicy(
         spec.limits,

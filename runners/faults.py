@@ -5,6 +5,7 @@
     ├── EngineRefused             the engine answered, and refused what every container needs
     ├── SandboxRefused            the engine would not run the container as the policy says
     ├── HostOutOfMemory           a container was killed for memory that others used
+    ├── NoRoomForImage            the engine has no room for one more image now, or never has for this one
     ├── ImageUnavailable          the archive is missing, or what was loaded is another image
     └── StudyUnavailable          a study is missing or damaged, or the container would not see it
     ContainerCannotStart          the image's own fault: data, never an error outside this package
@@ -53,6 +54,19 @@ class HostOutOfMemory(RunnerFault):
             "A container was killed for memory although it had not reached its own limit: all containers together, or "
             "this machine, had too little. Run with fewer slots, or raise ARENA_CGROUP_MEMORY_MIB"
         )
+
+
+class NoRoomForImage(RunnerFault):
+    """An image is not loaded, because it would take more of the disk than images may have.
+
+    Attributes:
+        may_pass: Whether there may be room when other attempts have ended.
+    """
+
+    def __init__(self, reason: str, *, may_pass: bool) -> None:
+        """Keep the reason: a sentence with value, limit and next step."""
+        super().__init__(reason)
+        self.may_pass = may_pass
 
 
 class ImageUnavailable(RunnerFault):

@@ -6,18 +6,23 @@ time and never a result. One that a container uses stays: the engine refuses to 
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from runners.archived import is_kept_name
 from runners.asking import asking
 from runners.connection import Connection
-from runners.faults import EngineRefused
+from runners.faults import EngineRefused, NoRoomForImage
 
 _NOT_FOUND = 404
 _CONFLICT = 409
 _FIRST_YEAR = 1970
+_MIB = 1 << 20
+_COPIES = 2
+"""How often an image lies on the engine's disk while it is loaded: unpacked, and as the archive it is taken from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,27 @@ class Shelf(Connection):
             if refused.status != _NOT_FOUND:
                 raise
         return True
+
+    def require_free(self, size_bytes: int, free_bytes: int) -> None:
+        """Make sure that the engine's disk has room to load an image of that size, and some more.
+
+        An engine whose folder is not seen from here, as in a container of its own, is taken at its word when it fails.
+
+        Raises:
+            NoRoomForImage: It has not.
+        """
+        with asking("tell its folder"):
+            root = Path(str(self._api.info().get("DockerRootDir") or "/nowhere"))
+        if not root.is_dir():
+            return
+        left, needed = shutil.disk_usage(root).free, _COPIES * size_bytes + free_bytes
+        if left < needed:
+            msg = (
+                f"The engine's disk has {left // _MIB} MiB free; to load an image of {size_bytes // _MIB} MiB takes "
+                f"{needed // _MIB} MiB with the {free_bytes // _MIB} MiB that must stay free (ARENA_FREE_MIB): free "
+                f"some of the disk under {root}"
+            )
+            raise NoRoomForImage(msg, may_pass=True)
 
     def _loaded_at(self, image_id: str) -> datetime | None:
         try:

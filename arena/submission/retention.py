@@ -9,7 +9,7 @@ it goes by age and by budget, least recently used first, unless an evaluation of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -165,6 +165,32 @@ def survey_engine(session: Session, images: Iterable[EngineImage], rules: Rules,
         excess -= image.size_bytes if over else 0
         found.append(_without_reason(image) if over else image)
     return found
+
+
+def survey_for_room(
+    images: Iterable[ShelfImage], rules: Rules, size_bytes: int, in_use: Collection[str]
+) -> list[ShelfImage]:
+    """Return which images have to go, and may, so that one more of that size stays within the budget.
+
+    At first those go that may go anyway, then those that were used lately, then those that an evaluation waits for,
+    which can be loaded again from their archives; each time the least recently used first.
+
+    Args:
+        images: What `survey_engine` gave.
+        rules: The budget.
+        size_bytes: The size of the image that comes.
+        in_use: Ids of images that attempts are running now.
+    """
+    found = list(images)
+    excess = sum(image.size_bytes for image in found) + size_bytes - rules.images_bytes
+    order = (None, Why.RECENT, Why.PENDING)
+    may_go = [each for why in order for each in found if each.kept is why and each.image_id not in in_use]
+    gone = []
+    for image in may_go:
+        if image.kept is None or excess > 0:
+            gone.append(image)
+            excess -= image.size_bytes
+    return gone
 
 
 def _aged(image: EngineImage, uses: Sequence[ImageUse], rules: Rules, now: datetime) -> ShelfImage:
