@@ -57,6 +57,17 @@ class BlobStore:
         """Whether the root is a folder of this machine."""
         return isinstance(self._fs, LocalFileSystem)
 
+    def scratch(self) -> Path | None:
+        """Return a folder for large files on their way into the root, on its disk; None where that is not local.
+
+        The system's own folder may lie in memory, and a file of an image's size would then end this process.
+        """
+        if not self.is_local:
+            return None
+        folder = Path(self.root)
+        folder.mkdir(parents=True, exist_ok=True, mode=self._mode)
+        return folder
+
     def stored(self) -> list[StoredFile]:
         """Return everything under the root, also what a process that was killed left half written, by name."""
         self._fs.invalidate_cache()

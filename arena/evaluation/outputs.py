@@ -153,7 +153,7 @@ def _run_child(results: BlobStore, jobs: Sequence[_Job], limits: ChildLimits, le
 
     It has `left` seconds of the processor for all of them.
     """
-    with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile(dir=results.scratch()) as spool, tempfile.TemporaryFile() as said:
         for job in jobs:
             spool.write(FRAME.pack(_KINDS.index(job.kind), job.size_bytes))
             _copy(results, job, spool)

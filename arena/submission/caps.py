@@ -14,8 +14,8 @@ _STEP = 1024
 class ImageCaps:
     """How much an archive may hold; a layer's bytes are counted uncompressed, its members as inodes.
 
-    `ratio` bounds what a compressed layer may unpack to, as a multiple of its stored bytes, beyond `ratio_from_bytes`:
-    programs and weights reach 2 to 10, a bomb 1,000.
+    `ratio` bounds what a compressed layer may unpack to, and all of them together, as a multiple of their stored bytes,
+    beyond `ratio_from_bytes`: programs and weights reach 2 to 10, a bomb 1,000.
     """
 
     archive_bytes: int = 20 * 2**30
@@ -34,7 +34,7 @@ class ImageCaps:
     volumes: int = 32
 
     def unpacked_bytes(self, stored_bytes: int) -> int:
-        """Return what a compressed layer of so many stored bytes may unpack to."""
+        """Return what compressed layers of so many stored bytes may unpack to."""
         return min(self.layer_bytes, max(self.ratio_from_bytes, self.ratio * stored_bytes))
 
 

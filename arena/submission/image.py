@@ -93,11 +93,14 @@ def _layers(
         reason = f"it has {len(names)} layers and names {len(claims)}; 1 to {most}, as named, are run"
         raise ArchiveUnreadable(reason=reason, next_step=SAVE)
     found: list[Layer] = []
-    for number, (name, claim) in enumerate(zip(names, claims, strict=True), start=1):
-        part = archive.part(name, f"layer {number}")
-        is_gzip = archive.is_gzip(part, number)
-        cap = check.caps.unpacked_bytes(part.size) if is_gzip else check.caps.layer_bytes
+    parts = [archive.part(name, f"layer {number}") for number, name in enumerate(names, start=1)]
+    packed = {part for number, part in enumerate(parts, start=1) if archive.is_gzip(part, number)}
+    left = check.caps.unpacked_bytes(sum(part.size for part in packed))
+    for number, (part, claim) in enumerate(zip(parts, claims, strict=True), start=1):
+        is_gzip = part in packed
+        cap = min(check.caps.unpacked_bytes(part.size), left) if is_gzip else check.caps.layer_bytes
         digest, size = check.check(number, layer_chunks(stream, part, is_gzip=is_gzip), cap)
+        left -= size if is_gzip else 0
         if f"sha256:{digest}" != claim:
             reason = f"layer {number} does not have the digest that the configuration names"
             raise ArchiveAltered(reason=reason, next_step=f"Copy it again whole. {SAVE}")

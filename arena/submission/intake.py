@@ -133,7 +133,7 @@ def submit_algorithm(
 
 @contextmanager
 def _cleaned(images: BlobStore, archive: Path, facts: ImageFacts, room: Room | None) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="arena-image-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="arena-image-", dir=images.scratch()) as scratch:
         if room is not None:
             require_room(images, room, facts.clean_bytes, Path(scratch))
         clean = Path(scratch) / "image.tar"

@@ -117,7 +117,8 @@ class LayerCheck:
         if cap_bytes < self.caps.layer_bytes:
             reason = (
                 f"layer {number} unpacks to more than {shown_bytes(cap_bytes)}, which is larger than the limit of "
-                f"{self.caps.ratio} times its size in the archive"
+                f"{self.caps.ratio} times its size in the archive, or all compressed layers unpack to more than "
+                f"{self.caps.ratio} times theirs"
             )
             raise ImageTooLarge(reason=reason, next_step="Save the image with uncompressed layers: `docker save`.")
         reason = f"its layers are larger than the limit of {shown_bytes(self.caps.image_bytes)} when uncompressed"

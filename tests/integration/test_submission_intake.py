@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,9 +26,18 @@ from arena.errors import (
     UnknownChallenge,
 )
 from arena.store.session import Store, transition
-from arena.store.tables import Algorithm, Evaluation, EvaluationState, Submission, SubmissionState, Vendor
+from arena.store.tables import (
+    Algorithm,
+    Evaluation,
+    EvaluationState,
+    RulingKind,
+    Submission,
+    SubmissionState,
+    Vendor,
+)
 from arena.submission.image import inspect_image
 from arena.submission.intake import submit_algorithm
+from arena.submission.ruling import rule
 from arena.submission.states import TRANSITIONS, change_state
 from runners.values import BlobRef
 from tests.bundles import AFTER, CLOSES, DURING, OPENS, FakeImage, add_case_sets, bundle_with
@@ -81,6 +91,16 @@ class Desk:
 @pytest.fixture
 def desk(store: Store, tmp_path: Path) -> Desk:
     return Desk(store, tmp_path)
+
+
+def test_an_archive_on_its_way_in_lies_on_the_disk_of_the_archives_and_nothing_of_it_stays(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The system's own folder may be a file system in memory, as it is in the composition.
+    monkeypatch.setattr(tempfile, "tempdir", str(desk.folder / "nowhere"))
+    desk.submit()
+    assert [len(Path(file.name).name) for file in desk.images.stored()] == [64]
+    assert not [path for path in Path(desk.images.root).iterdir() if path.name.startswith("arena-image-")]
 
 
 def test_an_accepted_submission_is_queued_with_its_image_and_version(desk: Desk) -> None:
@@ -142,14 +162,33 @@ def test_on_the_last_day_no_further_submission_is_promised(desk: Desk) -> None:
         desk.submit(last)
 
 
-def test_what_the_host_holds_does_not_count_and_what_a_vendor_withdraws_does(desk: Desk) -> None:
-    held, withdrawn = desk.submit(), desk.submit()
+def hold(desk: Desk, submission: str) -> None:
     with desk.store.write() as session:
-        code = session.exec(select(Evaluation.code).where(Evaluation.submission_code == held.code)).one()
+        code = session.exec(select(Evaluation.code).where(Evaluation.submission_code == submission)).one()
         transition(session, Evaluation, code, expected=EvaluationState.QUEUED, to=EvaluationState.RUNNING)
         transition(session, Evaluation, code, expected=EvaluationState.RUNNING, to=EvaluationState.HELD)
-        change_state(session, withdrawn.code, expected=SubmissionState.ACCEPTED, to=SubmissionState.WITHDRAWN)
+
+
+def test_what_the_host_holds_counts_until_the_organiser_withdraws_it(desk: Desk) -> None:
+    held, other = desk.submit(), desk.submit()
+    for each in (held, other):
+        hold(desk, each.code)
+    with pytest.raises(QuotaExceeded, match="2 submissions per day, 2 used"):
+        desk.submit()
+    rule(desk.store, other.code, RulingKind.REFUSED, "It breaks the rules.", DURING)
+    with pytest.raises(QuotaExceeded):
+        desk.submit()
+    rule(desk.store, held.code, RulingKind.WITHDRAWN, "The host is to blame.", DURING)
     desk.submit()
+    with pytest.raises(QuotaExceeded):
+        desk.submit()
+
+
+def test_what_was_withdrawn_after_its_score_was_seen_counts(desk: Desk) -> None:
+    first, withdrawn = desk.submit(), desk.submit()
+    with desk.store.write() as session:
+        change_state(session, withdrawn.code, expected=SubmissionState.ACCEPTED, to=SubmissionState.WITHDRAWN)
+    assert first.state == SubmissionState.ACCEPTED
     with pytest.raises(QuotaExceeded):
         desk.submit()
 

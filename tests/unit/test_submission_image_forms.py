@@ -149,6 +149,18 @@ def test_a_compressed_layer_is_held_to_a_ratio_and_a_plain_one_is_not(tmp_path: 
     inspect_image(FakeImage(layers=[zeros]).write(tmp_path / "plain.tar"), caps)
 
 
+def test_many_small_compressed_layers_are_held_to_the_ratio_together(tmp_path: Path) -> None:
+    layers = [layer(f"zeros-{number}", bytes(2**20)) for number in range(4)]
+    caps = ImageCaps(ratio=20, ratio_from_bytes=3 * 2**20)
+    with pytest.raises(ImageTooLarge, match=r"layer 3 .* all compressed layers unpack to more than 20 times theirs"):
+        inspect_image(FakeImage(layers=layers, gzip_layers=True).write(tmp_path / "gzip.tar"), caps)
+    inspect_image(FakeImage(layers=layers[:2], gzip_layers=True).write(tmp_path / "two.tar"), caps)
+    inspect_image(FakeImage(layers=layers).write(tmp_path / "plain.tar"), caps)
+    # One that stands there several times has its bytes in the archive once.
+    with pytest.raises(ImageTooLarge, match="layer 3 "):
+        inspect_image(FakeImage(layers=layers[:1] * 3, gzip_layers=True).write(tmp_path / "again.tar"), caps)
+
+
 def runtime(**changes: Any) -> dict[str, Any]:
     return {"Cmd": ["/run"]} | changes
 
