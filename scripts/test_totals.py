@@ -1,4 +1,7 @@
-"""Adds up pytest's JUnit reports in a folder and prints one line; fails where a test failed or none ran."""
+"""Adds up pytest's JUnit reports in a folder and prints one line; fails where a test failed or none ran.
+
+Where tests were skipped, further lines say how many for which reason: a total is not read as if all had run.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,20 @@ def totals(folder: Path) -> Counter[str]:
     return counted
 
 
+def skipped_for(folder: Path) -> Counter[str]:
+    """Count the skipped tests of all reports in the folder by the reason that they gave."""
+    return Counter(
+        (skip.get("message") or "no reason given").partition("\n")[0]
+        for report in sorted(folder.glob("*.xml"))
+        for skip in ET.parse(report).getroot().iter("skipped")  # noqa: S314  our own file
+    )
+
+
 def main() -> int:
     """Print the totals of the folder that the command line names."""
     counted = totals(Path(sys.argv[1]))
+    for reason, tests in skipped_for(Path(sys.argv[1])).most_common():
+        sys.stdout.write(f"NOT RUN: {tests} {'test' if tests == 1 else 'tests'}: {reason}\n")
     sys.stdout.write(f"{counted['passed']} passed, {counted['failed']} failed, {counted['skipped']} skipped\n")
     return 0 if counted["passed"] and not counted["failed"] else 1
 

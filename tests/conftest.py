@@ -45,7 +45,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip tests on real data where there is none: the one reason for which a test may be skipped."""
     if item.get_closest_marker("real_data") and not os.environ.get(REAL_DATA):
-        pytest.skip(f"{REAL_DATA} names no folder with real data")
+        pytest.skip(f"{REAL_DATA} names no folder with real data (docs/README.md says what is read there)")
 
 
 @pytest.hookimpl(wrapper=True)

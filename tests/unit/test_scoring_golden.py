@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
+from arena.ranking.calls import sign_flip_p
 from arena.ranking.differences import compare_all
+from arena.ranking.ranks import ranks_from_pairs
 from arena.scoring.brier import brier_score
+from arena.scoring.confusion import youden_code
 from arena.scoring.estimates import Reason
 from arena.scoring.influence import (
     Column,
@@ -31,6 +35,7 @@ from arena.scoring.proportions import operating_point, wilson_interval
 from tests.golden.oracles import column_of, golden
 
 ASAH = golden("asah.json")
+NORMAL_975 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -93,15 +98,56 @@ def test_paired_tests_and_holm_equal_procs(asah: dict[str, NDArray[np.float64]])
         assert sign * pair.z == pytest.approx(expected["z"], abs=1e-11)
         assert pair.p == pytest.approx(expected["p"], abs=ASAH["tolerance"])
         assert pair.p_adjusted == pytest.approx(expected["holm_p"], abs=3 * ASAH["tolerance"])
+        limits = [sign * pair.difference + side * NORMAL_975 * pair.standard_error for side in (-1, 1)]
+        assert limits == pytest.approx([expected["low"], expected["high"]], abs=5e-8)
         covariance = float(np.sum(np.asarray(markers[a].mean) * np.asarray(markers[b].mean)))
         assert covariance == pytest.approx(expected["covariance"], abs=ASAH["tolerance"])
 
 
 @pytest.mark.real_data
-def test_counts_at_s100b_published_threshold(asah: dict[str, NDArray[np.float64]]) -> None:
-    expected = ASAH["youden"]["s100b"]
-    column = column_of(asah["s100b"], asah["positive"] > 0)
-    code = int(np.unique(asah["s100b"]).searchsorted(expected["at_or_above"]))
+def test_the_unpaired_comparison_follows_from_our_variances_as_in_proc(asah: dict[str, NDArray[np.float64]]) -> None:
+    expected, patients = ASAH["unpaired"], ASAH["positive"] + ASAH["negative"]
+    a, b = (measured(asah[expected[side]], asah["positive"] > 0) for side in ("a", "b"))
+    total = a.variance + b.variance
+    d = float((a.influence.score or 0) - (b.influence.score or 0)) / math.sqrt(total)
+    freedom = total**2 * (patients - 1) / (a.variance**2 + b.variance**2)
+    assert d == pytest.approx(expected["d"], abs=1e-11)
+    assert 2 * student.sf(d, freedom) == pytest.approx(expected["p"], abs=1e-11)
+
+
+@pytest.mark.real_data
+def test_holm_turns_three_markers_into_two_ranks(asah: dict[str, NDArray[np.float64]]) -> None:
+    names = ("s100b", "ndka", "wfns")
+    entries = [measured(asah[name], asah["positive"] > 0).influence for name in names]
+    pairs = compare_all(entries)
+    scores = [entry.score for entry in entries]
+    adjusted = ranks_from_pairs(scores, pairs)
+    assert [rank.rank for rank in adjusted] == [1, 2, 1], "wfns above s100b: p .027 alone, .054 by Holm"
+    assert [(rank.low, rank.high) for rank in adjusted] == [(1, 3), (2, 3), (1, 2)]
+    alone = ranks_from_pairs(scores, [replace(pair, p_adjusted=pair.p) for pair in pairs])
+    assert [rank.rank for rank in alone] == [2, 2, 1], "unadjusted, s100b would lose its first place"
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("held", ["positives", "negatives"])
+def test_mcnemar_of_two_markers_at_their_published_thresholds(asah: dict[str, NDArray[np.float64]], held: str) -> None:
+    poor = asah["positive"] > 0
+    cases = poor if held == "positives" else ~poor
+    right = [(asah[name] >= ASAH["youden"][name]["at_or_above"]) == poor for name in ("s100b", "wfns")]
+    one, other = (each[cases] for each in right)
+    table = [[int(np.sum((one == x) & (other == y))) for y in (True, False)] for x in (True, False)]
+    assert table == ASAH["mcnemar"][held]
+    surplus = one.astype(np.int64) - other.astype(np.int64)
+    assert sign_flip_p(surplus) == pytest.approx(ASAH["mcnemar"][f"{held}_p"], abs=1e-12)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", list(ASAH["markers"]))
+def test_counts_at_each_markers_published_threshold(asah: dict[str, NDArray[np.float64]], name: str) -> None:
+    expected, distinct = ASAH["youden"][name], np.unique(asah[name])
+    column = column_of(asah[name], asah["positive"] > 0)
+    code = int(distinct.searchsorted(expected["at_or_above"]))
+    assert youden_code(column.counts, range(column.size)) == code, "pROC's best threshold is where ours is"
     point = operating_point(column, code)
     true_positive, false_negative = expected["true_positive"], expected["false_negative"]
     true_negative, false_positive = expected["true_negative"], expected["false_positive"]
@@ -125,6 +171,11 @@ def test_hanley_and_mcneils_ratings() -> None:
     assert float(marker.influence.score or 0) == pytest.approx(expected["auc"], abs=expected["tolerance"])
     error = math.sqrt(marker.variance)
     assert error == pytest.approx(expected["delong_standard_error"], abs=expected["tolerance"])
+    # Hanley and McNeil's own standard error, from the AUC and exponential scores; ours needs no such scores.
+    auc, m, n = float(marker.influence.score or 0), sum(expected["abnormal"]), sum(expected["normal"])
+    spread = (m - 1) * (auc / (2 - auc) - auc**2) + (n - 1) * (2 * auc**2 / (1 + auc) - auc**2)
+    theirs = math.sqrt((auc * (1 - auc) + spread) / (m * n))
+    assert theirs == pytest.approx(expected["hanley_mcneil_standard_error"], abs=expected["tolerance"])
 
 
 def test_scikit_learns_documented_auc() -> None:
