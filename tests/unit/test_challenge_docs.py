@@ -8,6 +8,7 @@ import pytest
 
 from arena.challenge.bundle import read_bundle
 from arena.challenge.clinical import CalibrationTest, NormDeclaration, Prevalence, Subgroups
+from arena.challenge.lint import lint
 from arena.challenge.readers import COLUMNS
 from arena.challenge.schema import (
     CaseSetDeclaration,
@@ -23,7 +24,7 @@ from arena.challenge.schema import (
     Show,
 )
 from arena.scoring.declared import AttemptSets, Equivocal, Rule
-from tests.bundles import CHALLENGE, write_bundle
+from tests.bundles import CHALLENGE, case_set, write_bundle
 
 PAGE = (Path(__file__).parents[2] / "docs" / "challenge.md").read_text(encoding="utf-8")
 
@@ -67,3 +68,27 @@ def test_the_documented_example_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("closed_set", [EntryRule, Show], ids=lambda e: e.__name__)
 def test_every_word_of_a_closed_set_is_documented(closed_set: type[EntryRule]) -> None:
     assert [word.value for word in closed_set if f"`{word.value}`" not in PAGE] == []
+
+
+def _organisers_examples() -> list[str]:
+    page = (Path(__file__).parents[2] / "docs" / "organisers.md").read_text(encoding="utf-8")
+    return [text.removeprefix("yaml\n") for text in page.split("```") if text.startswith("yaml\n")]
+
+
+def test_the_least_challenge_of_the_organisers_page_is_read(tmp_path: Path) -> None:
+    least, _ = _organisers_examples()
+    assert read_bundle(write_bundle(tmp_path, least)).declaration.slug == "wrist"
+
+
+def test_the_rehearsal_of_the_organisers_page_is_read_and_warned_of_as_it_says(tmp_path: Path) -> None:
+    least, rehearsal = _organisers_examples()
+    bundle = read_bundle(write_bundle(tmp_path, least[: least.index("case_sets:")] + rehearsal))
+    assert [phase.name for phase in bundle.declaration.phases] == ["rehearsal", "round-1", "final"]
+    opens = bundle.declaration.phases[0].opens_at
+    assert opens is not None
+    sets = {each.name: case_set(each.name) for each in bundle.declaration.case_sets}
+    warned = [one.where for one in lint(bundle, opens, sets) if one.where.startswith("phases.rehearsal")]
+    assert sorted(warned) == [
+        "phases.rehearsal", "phases.rehearsal.cases", "phases.rehearsal.feedback.ladder", "phases.rehearsal.quota.total",
+        "phases.rehearsal.show",
+    ]  # fmt: skip
