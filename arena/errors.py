@@ -8,7 +8,7 @@
     │       ├── ImageTooLarge · ImagePlatform · NothingToStart
     │       └── ImageSettingRefused · ImageFileRefused · ImageMountRefused
     ├── OrganiserError            the organiser's to mend: pauses a phase, never the host, HTTP 409, exit code 4
-    │   ├── InvalidBundle · InvalidStudy · ReferenceMismatch
+    │   ├── InvalidBundle · InvalidStudy · ReferenceMismatch · RulingRefused
     │   ├── UnknownChallenge · UnknownCaseSet · CaseSetExposed · ScoringRefused
     │   └── ScorerDiffers · NotReproduced · UnknownMetric · MetricFailed
     ├── NotFound                  nothing has this code, HTTP 404, exit code 5
@@ -162,6 +162,12 @@ class OrganiserError(ArenaError):
     code = "organiser_error"
     http_status = 409
     exit_code = 4
+
+
+class RulingRefused(OrganiserError):
+    """Submission {submission} cannot be {wanted}: {reason}. {next_step}"""
+
+    code = "ruling_refused"
 
 
 class InvalidBundle(OrganiserError):

@@ -21,6 +21,7 @@ from arena.challenge.schema import Declaration, Phase
 from arena.leaderboard import Publisher, declared
 from arena.store import boards
 from arena.store.finals import add_final_evaluations, expose
+from arena.store.rulings import move_held
 from arena.store.session import Store
 
 log = logging.getLogger(__name__)
@@ -78,8 +79,8 @@ def _nominate(store: Store, publisher: Publisher, declaration: Declaration, phas
     with store.read() as session:
         if (before, BoundaryAction.CLOSE) not in boards.done_actions(session, slug):
             return False
-        if boards.unsettled(session, slug, before) > 0:
-            return False
+    if _must_wait(store, slug, before, now):
+        return False
     if publisher.awaits_rejudging(slug, before):
         return False
     entrants = publisher.entrants(slug, before, now)
@@ -91,14 +92,24 @@ def _nominate(store: Store, publisher: Publisher, declaration: Declaration, phas
     return True
 
 
+def _must_wait(store: Store, slug: str, phase: str, now: datetime) -> bool:
+    """Say whether evaluations of a phase have not ended; those that are held too long go on once more, or end."""
+    with store.write() as session:
+        moved = move_held(session, slug, phase, now)
+    for code, ended in moved:
+        log.warning("held_moved", extra={"evaluation": code, "phase": phase, "ended": ended})
+    with store.read() as session:
+        return boards.unsettled(session, slug, phase) > 0
+
+
 def _publish_final(store: Store, publisher: Publisher, declaration: Declaration, phase: Phase, now: datetime) -> bool:
     slug = declaration.slug
     with store.read() as session:
         done = boards.done_actions(session, slug)
         if (phase.name, BoundaryAction.NOMINATE) not in done or (phase.name, BoundaryAction.PUBLISH) in done:
             return False
-        if boards.unsettled(session, slug, phase.name) > 0:
-            return False
+    if _must_wait(store, slug, phase.name, now):
+        return False
     if publisher.awaits_rejudging(slug, phase.name):
         return False
     publisher.publish(slug, phase.name, now)

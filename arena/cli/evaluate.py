@@ -82,7 +82,7 @@ def report(host: Host, *, as_json: bool) -> None:
     typer.echo("Evaluations: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) + ".")
     for code, reason in held:
         why = printable(reason or "no reason is known")
-        typer.echo(f"  {code} is held, nothing is charged to its vendor: {why}. Mend the host, then --retry-held.")
+        typer.echo(f"  {code} is held: {why}. Mend the host, then --retry-held; or see `arena held`.")
 
 
 def work() -> None:

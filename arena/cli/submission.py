@@ -65,6 +65,9 @@ def logs(
 
 def _print(code: str, told: Told) -> None:
     title = f"{code} · {told.phase} · {told.n_cases} {told.split} cases · {told.state}"
+    if told.ruling is not None:
+        typer.echo(f"{title}: {told.ruling.replace('_', ' ')}. {told.reason}")
+        return
     if told.endings is None:
         typer.echo(f"{title}: nothing is told yet.")
         return

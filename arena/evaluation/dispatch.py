@@ -18,6 +18,7 @@ from sqlmodel import Session
 
 from arena.blobs import BlobStore
 from arena.challenge.schema import Declaration
+from arena.errors import IllegalTransition
 from arena.evaluation.plan import plan_shards
 from arena.store import queue
 from arena.store.session import Store
@@ -160,11 +161,15 @@ class Dispatcher:
 
     def _start(self, offer: queue.Offer) -> None:
         attempt_id = AttemptId(uuid.uuid4().hex)
-        with self._store.write() as session:
-            queue.start_attempt(
-                session, offer.shard, attempt_id, now=self._clock(), lease_seconds=self._patience.lease_seconds
-            )
-            spec = _spec(session, offer, attempt_id)
+        try:
+            with self._store.write() as session:
+                queue.start_attempt(
+                    session, offer.shard, attempt_id, now=self._clock(), lease_seconds=self._patience.lease_seconds
+                )
+                spec = _spec(session, offer, attempt_id)
+        except IllegalTransition as ended:  # by the organiser's word, since it was offered
+            log.info("offer_gone", extra={"shard": offer.shard.id, "reason": str(ended)})
+            return
         self._observe("attempt_written", attempt_id)
         self._runner.submit(spec)
         log.info("attempt_submitted", extra={"attempt": attempt_id, "shard": offer.shard.id})

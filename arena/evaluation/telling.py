@@ -18,6 +18,7 @@ from arena.challenge.schema import Declaration
 from arena.errors import LogSealed, NotFound
 from arena.evaluation.endings import told_bits
 from arena.store.reading import find_submission, is_done
+from arena.store.rulings import ruling_of
 from arena.store.tables import CaseSet, ChallengeVersion, Evaluation, EvaluationState, Split
 from arena.store.told import evaluations_of, logs_of
 
@@ -27,7 +28,7 @@ class Told:
     """What is told of one evaluation; the counts are None until they may be.
 
     `bits` bounds what all counts together can carry, whatever the container does; it is 0 for a sample set, whose
-    cases are no secret.
+    cases are no secret. `ruling` and `reason` say why an evaluation ended without a score.
     """
 
     evaluation: str
@@ -38,6 +39,8 @@ class Told:
     endings: dict[str, int] | None
     files: dict[str, dict[str, int]] | None
     bits: int
+    ruling: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ def _told(session: Session, evaluation: Evaluation, case_set: CaseSet, version: 
     sealed = final and not is_done(session, version.challenge_slug, evaluation.phase, BoundaryAction.PUBLISH)
     shown = evaluation.state == EvaluationState.SCORED and not sealed
     hidden = case_set.split != Split.SAMPLE
+    ruling = ruling_of(session, evaluation.code)
     return Told(
         evaluation=evaluation.code,
         phase=evaluation.phase,
@@ -123,4 +127,6 @@ def _told(session: Session, evaluation: Evaluation, case_set: CaseSet, version: 
         endings=evaluation.ending_counts if shown else None,
         files=evaluation.output_counts if shown else None,
         bits=told_bits(case_set.n_cases, len(declared.outputs)) if hidden else 0,
+        ruling=None if ruling is None else ruling.kind,
+        reason=None if ruling is None else ruling.reason,
     )

@@ -222,6 +222,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "sandbox.kernel": ("Held by the kernel", "Подтверждено ядром"),
     "sandbox.seen": ("as asked, looked at before the first case", "как задано, проверено до первого случая"),
+    "sandbox.seen_in_part": (
+        "as asked, in the containers that could be looked at; not all could",
+        "как задано, в проверенных контейнерах; проверить удалось не все",
+    ),
     "sandbox.unseen": ("could not be looked at from the host", "с хоста проверить не удалось"),
     "sandbox.policy": ("Digest of the rules", "Дайджест правил"),
     "entry.outcomes": ("Outcomes", "Исходы"),
@@ -286,8 +290,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "stage.scored": ("scored", "оценено"),
     "stage.held": ("held", "остановлено"),
     "stage.held_why": (
-        "The host could not finish it; the organiser will continue it. Nothing is charged to the vendor.",
-        "Сбой на стороне площадки; организатор продолжит. Разработчику это не засчитывается.",
+        "The host could not finish it; the organiser will continue it. Until then it counts towards the quota.",
+        "Сбой на стороне площадки; организатор продолжит. До тех пор попытка учитывается в квоте.",
+    ),
+    "stage.unscored": ("ended without a score", "завершено без оценки"),
+    "stage.unscored_why": (
+        "The organiser ended it, or the host did not get through with it; `arena submission` gives the reason.",
+        "Завершено организатором либо площадка не смогла его выполнить; причину сообщает `arena submission`.",
     ),
     # outcomes of cases
     "outcome.ok": ("answered", "с ответом"),

@@ -21,6 +21,7 @@ from arena.store.tables import EvaluationState
 
 _LOWEST_HEADING = 6
 _DIGITS = 3
+_EXPLAINED = frozenset({EvaluationState.HELD, EvaluationState.UNSCORED})
 _MIB = 1 << 20
 
 
@@ -317,5 +318,5 @@ def _queue_line(challenge: ChallengeFacts, row: EvaluationRow, position: int, wo
         if running
         else "",
         elapsed=words.span(start, evaluation.ended_at or now),
-        reason=words("stage.held_why") if evaluation.state == EvaluationState.HELD else "",
+        reason=words(f"stage.{evaluation.state}_why") if evaluation.state in _EXPLAINED else "",
     )

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from arena.store.documents import LeaderboardDocument
 from arena.store.session import new_code
 from arena.store.tables import (
+    ENDED,
     Algorithm,
     CaseSet,
     Challenge,
@@ -92,7 +93,7 @@ def scored(
 
 
 def unsettled(session: Session, slug: str, phase: str) -> int:
-    """Return how many evaluations of a phase are not scored yet; held ones count, for they are the host's fault."""
+    """Return how many evaluations of a phase have not ended; held ones count until `arena.store.rulings` ends them."""
     return session.exec(
         select(func.count())
         .select_from(Evaluation)
@@ -101,7 +102,7 @@ def unsettled(session: Session, slug: str, phase: str) -> int:
             Submission.challenge_slug == slug,
             Submission.state == SubmissionState.ACCEPTED,
             Evaluation.phase == phase,
-            Evaluation.state != EvaluationState.SCORED,
+            col(Evaluation.state).not_in(ENDED),
         )
     ).one()
 

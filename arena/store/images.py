@@ -10,10 +10,10 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from arena.store.tables import (
+    ENDED,
     Algorithm,
     Attempt,
     Evaluation,
-    EvaluationState,
     Leaderboard,
     LeaderboardEntry,
     Shard,
@@ -35,7 +35,7 @@ class ImageUse:
 def image_uses(session: Session) -> list[ImageUse]:
     """Return every submission with the use that is made of its image, the oldest first."""
     pending = set(
-        session.exec(select(Evaluation.submission_code).where(Evaluation.state != EvaluationState.SCORED).distinct())
+        session.exec(select(Evaluation.submission_code).where(col(Evaluation.state).not_in(ENDED)).distinct())
     )
     on_board = _on_newest_boards(session)
     used = _last_used(session)

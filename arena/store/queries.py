@@ -14,7 +14,8 @@ from arena.store.tables import (
     CaseSet,
     ChallengeVersion,
     Evaluation,
-    EvaluationState,
+    Ruling,
+    RulingKind,
     Submission,
 )
 
@@ -55,14 +56,16 @@ def case_sets(session: Session, slug: str | None = None) -> Sequence[CaseSet]:
 def submission_times(session: Session, *, slug: str, phase: str, vendor_code: str) -> list[datetime]:
     """Return when a vendor made the submissions that count against its quota in a phase, the earliest first.
 
-    One whose evaluation is held does not count: that is the host's fault. A withdrawn one does, for its score was seen.
+    One whose evaluation is held counts as well, or a container that held up this host would have attempts without end.
+    Only one that the organiser has withdrawn before it was scored does not: then nothing of it has been told.
     """
-    held = (
-        select(Evaluation.code)
+    given_back = (
+        select(Ruling.evaluation_code)
         .where(
+            Ruling.evaluation_code == Evaluation.code,
             Evaluation.submission_code == Submission.code,
             Evaluation.phase == phase,
-            Evaluation.state == EvaluationState.HELD,
+            Ruling.kind == RulingKind.WITHDRAWN,
         )
         .exists()
     )
@@ -73,7 +76,7 @@ def submission_times(session: Session, *, slug: str, phase: str, vendor_code: st
             Algorithm.vendor_code == vendor_code,
             Submission.challenge_slug == slug,
             Submission.phase == phase,
-            ~held,
+            ~given_back,
         )
     )
     return list(session.exec(query.order_by(col(Submission.submitted_at))))

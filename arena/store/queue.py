@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from arena.errors import IllegalTransition
 from arena.store.session import transition
 from arena.store.tables import (
     Algorithm,
@@ -140,12 +141,26 @@ def _per_vendor_running(session: Session) -> dict[str, int]:
 
 
 def _per_vendor_seconds(session: Session) -> dict[str, float]:
+    """Return how long each vendor has had a slot: by its results, and by attempts that came to none.
+
+    A container that makes an attempt a fault of the host would otherwise have all slots for nothing. Attempts that were
+    lost do not count: that is this host's own doing.
+    """
     rows = session.exec(
         select(Algorithm.vendor_code, func.sum(ShardResult.run_seconds))
         .where(ShardResult.shard_id == Shard.id, *_SHARD_TO_VENDOR)
         .group_by(Algorithm.vendor_code)
     )
-    return {vendor: float(seconds or 0.0) for vendor, seconds in rows}
+    used = {vendor: float(seconds or 0.0) for vendor, seconds in rows}
+    faulted = session.exec(
+        select(Algorithm.vendor_code, Attempt.created_at, Attempt.ended_at).where(
+            Attempt.state == AttemptState.FAULTED, Attempt.shard_id == Shard.id, *_SHARD_TO_VENDOR
+        )
+    )
+    for vendor, began, ended in faulted:
+        if ended is not None:
+            used[vendor] = used.get(vendor, 0.0) + (ended - began).total_seconds()
+    return used
 
 
 def open_attempts(session: Session) -> list[tuple[Attempt, Shard]]:
@@ -157,9 +172,15 @@ def open_attempts(session: Session) -> list[tuple[Attempt, Shard]]:
 def start_attempt(
     session: Session, shard: Shard, attempt_id: AttemptId, *, now: datetime, lease_seconds: float
 ) -> Attempt:
-    """Write the attempt's row, before the runner hears of it."""
-    transition(session, Shard, shard.id, expected=ShardState.WAITING, to=ShardState.OPEN)
+    """Write the attempt's row, before the runner hears of it.
+
+    Raises:
+        IllegalTransition: Its evaluation has ended meanwhile, or another attempt has its shard.
+    """
     evaluation = session.get_one(Evaluation, shard.evaluation_code)
+    if evaluation.state not in {EvaluationState.QUEUED, EvaluationState.RUNNING}:
+        raise IllegalTransition(kind="evaluation", code_given=evaluation.code, expected="queued or running")
+    transition(session, Shard, shard.id, expected=ShardState.WAITING, to=ShardState.OPEN)
     if evaluation.state == EvaluationState.QUEUED:
         transition(
             session,
@@ -296,21 +317,25 @@ def case_progress(session: Session) -> tuple[int, int]:
 
 def release_held(session: Session) -> list[str]:
     """Let held evaluations go on: their held shards wait again, their retries are counted anew."""
-    released = []
-    for evaluation in in_state(session, EvaluationState.HELD):
-        held = select(Shard).where(Shard.evaluation_code == evaluation.code, Shard.state == ShardState.HELD)
-        for shard in session.exec(held).all():
-            transition(session, Shard, shard.id, expected=ShardState.HELD, to=ShardState.WAITING, host_faults=0)
-        transition(
-            session,
-            Evaluation,
-            evaluation.code,
-            expected=EvaluationState.HELD,
-            to=EvaluationState.RUNNING,
-            held_reason=None,
-        )
-        released.append(evaluation.code)
-    return released
+    codes = [evaluation.code for evaluation in in_state(session, EvaluationState.HELD)]
+    for code in codes:
+        release(session, code)
+    return codes
+
+
+def release(session: Session, evaluation_code: str) -> None:
+    """Let a held evaluation go on."""
+    held = select(Shard).where(Shard.evaluation_code == evaluation_code, Shard.state == ShardState.HELD)
+    for shard in session.exec(held).all():
+        transition(session, Shard, shard.id, expected=ShardState.HELD, to=ShardState.WAITING, host_faults=0)
+    transition(
+        session,
+        Evaluation,
+        evaluation_code,
+        expected=EvaluationState.HELD,
+        to=EvaluationState.RUNNING,
+        held_reason=None,
+    )
 
 
 def state_counts(session: Session) -> dict[str, int]:

@@ -14,6 +14,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, or_, select
 
 from arena.store.tables import (
+    ENDED,
     Algorithm,
     CaseSet,
     ChallengeVersion,
@@ -156,7 +157,7 @@ def queue(session: Session, challenge: str, *, ended_after: datetime) -> list[Ev
         .where(
             Submission.challenge_slug == challenge,
             or_(
-                col(Evaluation.state) != EvaluationState.SCORED,
+                col(Evaluation.state).not_in(ENDED),
                 col(Evaluation.ended_at) >= ended_after,
             ),
         )

@@ -4,6 +4,7 @@
                               │  ^          │  ^        │
                               v  │          │  └────────┘   corrected references: scored again, nothing runs
                              HELD <─────────┘               a fault of the host, until `arena evaluate --retry-held`
+                  QUEUED, HELD ──> UNSCORED                 the organiser's word, or this host gave it up (a ruling)
 
     shard        WAITING <──> OPEN ──> ACCEPTED             back to WAITING when its attempt was lost or faulted
                     ^           └────> HELD                 when that has happened too often
@@ -22,11 +23,12 @@ from enum import StrEnum
 from arena.store.tables import AttemptState, EvaluationState, ShardState
 
 EVALUATION: Mapping[EvaluationState, frozenset[EvaluationState]] = {
-    EvaluationState.QUEUED: frozenset({EvaluationState.RUNNING}),
+    EvaluationState.QUEUED: frozenset({EvaluationState.RUNNING, EvaluationState.UNSCORED}),
     EvaluationState.RUNNING: frozenset({EvaluationState.RECORDED, EvaluationState.HELD}),
     EvaluationState.RECORDED: frozenset({EvaluationState.SCORED, EvaluationState.HELD}),
     EvaluationState.SCORED: frozenset({EvaluationState.RECORDED}),
-    EvaluationState.HELD: frozenset({EvaluationState.RUNNING}),
+    EvaluationState.HELD: frozenset({EvaluationState.RUNNING, EvaluationState.UNSCORED}),
+    EvaluationState.UNSCORED: frozenset(),
 }
 
 SHARD: Mapping[ShardState, frozenset[ShardState]] = {

@@ -71,6 +71,11 @@ class EvaluationState(StrEnum):
     RECORDED = "recorded"
     SCORED = "scored"
     HELD = "held"
+    UNSCORED = "unscored"
+
+
+ENDED = (EvaluationState.SCORED, EvaluationState.UNSCORED)
+"""The states in which nothing more is run for an evaluation and nobody waits for it."""
 
 
 class ShardState(StrEnum):
@@ -90,6 +95,14 @@ class AttemptState(StrEnum):
     FAULTED = "faulted"
     LOST = "lost"
     LATE = "late"
+
+
+class RulingKind(StrEnum):
+    """Why an evaluation ended without a score. NOT_EVALUABLE: this host alone did not get through with it."""
+
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    NOT_EVALUABLE = "not_evaluable"
 
 
 class Split(StrEnum):
@@ -311,6 +324,15 @@ class Score(Base, table=True):
     n: int
     n_positive: int | None = None
     reason: str | None = None
+
+
+class Ruling(Base, table=True):
+    """Why an evaluation ended without a score: by whose word, when, and what its vendor is told of it."""
+
+    evaluation_code: str = Field(primary_key=True, foreign_key="evaluation.code")
+    kind: str = Field(description="refused, withdrawn or not_evaluable.")
+    reason: str
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Leaderboard(Base, table=True):

@@ -1,7 +1,7 @@
 """The states of a submission and the one table of its transitions.
 
-    ACCEPTED ──> WITHDRAWN   by its vendor, while the phase is open
-    ACCEPTED ──> REFUSED     by the organiser: it broke the rules
+    ACCEPTED ──> WITHDRAWN   by the organiser, for its vendor or because this host cannot run it: it counts nowhere
+    ACCEPTED ──> REFUSED     by the organiser: it broke the rules, and counts towards the quota
 
 A submission that fails its checks is never written at all. Both ends are final; what was computed stays stored.
 """

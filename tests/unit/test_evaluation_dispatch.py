@@ -160,6 +160,25 @@ def test_vendors_take_turns_however_many_submissions_one_of_them_has_queued(
     assert order[:6] == ["flood", "late", "flood", "late", "flood", "late"]
 
 
+def test_the_time_of_attempts_that_came_to_nothing_counts_when_vendors_take_turns(
+    sqlite_store: Store, roots: Roots, clock: Clock
+) -> None:
+    """Or a vendor whose containers make attempts faults of the host would have the slots before all others."""
+    runner = ScriptedRunner(roots, slots=1)
+    dispatcher = Dispatcher(sqlite_store, roots.results, runner, clock=clock, patience=Patience(host_retries=3))
+    version, cases = contest(sqlite_store, roots, n_cases=3)
+    seed_submission(sqlite_store, "faulty", cases, version)
+    seed_submission(sqlite_store, "other", cases, version, at=NOW + timedelta(seconds=1))
+    order = []
+    for _ in range(3):
+        dispatcher.step()
+        (spec,) = runner.running()
+        order.append(spec.shard_id.split("-")[1])
+        clock.now += timedelta(hours=1)
+        runner.finish(spec, fault="it is void" if order[-1] == "faulty" else None)
+    assert order == ["faulty", "other", "faulty"]
+
+
 def test_a_second_try_of_timed_out_cases_runs_alone(
     sqlite_store: Store, roots: Roots, runner: ScriptedRunner, dispatcher: Dispatcher
 ) -> None:
