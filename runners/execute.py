@@ -328,6 +328,7 @@ def _receipt(
                 runtime=facts.runtime,
                 engine=facts.engine,
                 policy=facts.policy_digest,
+                all_seen=facts.run.all_seen,
             ),
             "containers": [asdict(each) for each in facts.run.containers],
             "image_refused": facts.image_refused,

@@ -15,8 +15,9 @@ _PROFILE = "seccomp="
 
 
 def sandbox_manifest(
-    sandbox: Mapping[str, Any], *, isolation: str, runtime: Mapping[str, Any], engine: Mapping[str, Any], policy: str
-) -> dict[str, Any] | None:
+    sandbox: Mapping[str, Any], *, isolation: str, runtime: Mapping[str, Any], engine: Mapping[str, Any], policy: str,
+    all_seen: bool,
+) -> dict[str, Any] | None:  # fmt: skip
     """Return the manifest, JSON-ready; None where no container was started.
 
     Args:
@@ -25,6 +26,7 @@ def sandbox_manifest(
         runtime: What `runners.runtimes.Runtime.summary` gave.
         engine: What the engine says of itself.
         policy: The policy's digest.
+        all_seen: Whether the kernel told of all containers of the attempt, rather than of this one.
     """
     if "kernel" not in sandbox:
         return None
@@ -40,7 +42,7 @@ def sandbox_manifest(
         "policy_digest": policy,
         "requested": _settings(sandbox["requested"]),
         "engine_took": _bundle(observed["Bundle"]) if "Bundle" in observed else _settings(observed),
-        "kernel_holds": _held(kernel, gvisor=bool(runtime["gvisor"])),
+        "kernel_holds": {**_held(kernel, gvisor=bool(runtime["gvisor"])), "all_seen": all_seen},
     }  # fmt: skip
 
 

@@ -151,7 +151,7 @@ class ServeShard:
             record.end = Detail.CANNOT_START
             return Detail.CANNOT_START
         started = box.started_at
-        self._run.sandbox = box.manifest
+        self._run.keep_sandbox(box.manifest)
         self._canceller.watch(box.conversation)
         if self._on_open is not None:
             self._on_open()

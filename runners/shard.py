@@ -28,10 +28,22 @@ class ContainerRecord:
 
 @dataclass(slots=True)
 class ShardRun:
-    """What is known of a shard's run beside its cases."""
+    """What is known of a shard's run beside its cases.
+
+    `sandbox` is what held the first container of which the kernel told, or else the first; `all_seen` says whether it
+    told of every one.
+    """
 
     containers: list[ContainerRecord] = field(default_factory=list)
     sandbox: dict[str, Any] = field(default_factory=dict)
+    all_seen: bool = True
+
+    def keep_sandbox(self, manifest: dict[str, Any]) -> None:
+        """Keep what held a container: one that ends at once takes nothing of what was seen of another."""
+        seen = bool(manifest["kernel"]["seen"])
+        if not self.sandbox or (seen and not self.sandbox["kernel"]["seen"]):
+            self.sandbox = manifest
+        self.all_seen &= seen
 
     @property
     def startup_seconds(self) -> float | None:

@@ -117,7 +117,7 @@ class ToEnd:
 
     def _see_it_out(self, box: Box, record: ContainerRecord, seconds: float, wanted: dict[str, int]) -> Ran:
         started = box.started_at
-        self._run.sandbox = box.manifest
+        self._run.keep_sandbox(box.manifest)
         self._canceller.watch(box.conversation)
         if self._on_open is not None:
             self._on_open()

@@ -27,6 +27,13 @@ def sandbox_lines(manifest: Mapping[str, Any], words: Words) -> Lines:
         (words("sandbox.network"), words("sandbox.none")),
         (words("sandbox.calls"), words("sandbox.calls_text", profile=profile)),
         (words("sandbox.privileges"), words("sandbox.privileges_text")),
-        (words("sandbox.kernel"), words("sandbox.seen" if held["seen"] else "sandbox.unseen")),
+        (words("sandbox.kernel"), words(_seen(held))),
         (words("sandbox.policy"), str(manifest["policy_digest"])[:_DIGEST_SHOWN]),
     )
+
+
+def _seen(held: Mapping[str, Any]) -> str:
+    if not held["seen"]:
+        return "sandbox.unseen"
+    # Manifests of before this was kept tell of one container each.
+    return "sandbox.seen" if held.get("all_seen", False) else "sandbox.seen_in_part"

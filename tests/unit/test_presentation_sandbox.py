@@ -31,6 +31,11 @@ def test_what_the_host_could_not_see_is_not_claimed() -> None:
     assert dict(sandbox_lines(unseen, EN))["Held by the kernel"] == "could not be looked at from the host"
 
 
+def test_what_was_seen_of_some_containers_is_not_claimed_of_all() -> None:
+    lines = dict(sandbox_lines(made(all_seen=False), EN))
+    assert lines["Held by the kernel"] == "as asked, in the containers that could be looked at; not all could"
+
+
 def test_gvisor_is_named() -> None:
     lines = dict(sandbox_lines(made(runtime={**RUNC, "name": "runsc", "gvisor": True}), EN))
     assert "gVisor, a kernel of its own" in lines["Runtime"]
