@@ -19,7 +19,7 @@ from arena.presentation.wording import Words
 from arena.store.reading import EvaluationRow
 from arena.store.tables import EvaluationState
 
-_LOWEST_HEADING = 6
+_BELOW_PAGE, _LOWEST_HEADING = 3, 6
 _DIGITS = 3
 _EXPLAINED = frozenset({EvaluationState.HELD, EvaluationState.UNSCORED})
 _MIB = 1 << 20
@@ -192,7 +192,7 @@ def rules_view(challenge: ChallengeFacts, words: Words) -> RulesView:
 def rules_html(markdown: str) -> str:
     r"""Turn the organiser's rules into HTML: no raw HTML and no images, so that nothing foreign is loaded or run.
 
-    Headings go two levels down, for they stand under the page's own.
+    Its highest heading becomes the third level, for it stands under the page's own.
 
     Example:
         >>> rules_html("# Rules")
@@ -202,9 +202,10 @@ def rules_html(markdown: str) -> str:
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     tokens = parser.parse(markdown)
-    for token in tokens:
-        if token.type in {"heading_open", "heading_close"}:
-            token.tag = f"h{min(_LOWEST_HEADING, int(token.tag[1:]) + 2)}"
+    headings = [token for token in tokens if token.type in {"heading_open", "heading_close"}]
+    down = _BELOW_PAGE - min((int(token.tag[1:]) for token in headings), default=1)
+    for token in headings:
+        token.tag = f"h{min(_LOWEST_HEADING, int(token.tag[1:]) + down)}"
     return str(parser.renderer.render(tokens, parser.options, {}))
 
 
