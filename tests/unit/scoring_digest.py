@@ -1,4 +1,4 @@
-"""Print a digest over all that a scorecard and a resampling hold, and how many processor features NumPy uses.
+"""Print a digest over scores, resamples, whole scorecards and a ranking, and how many processor features NumPy uses.
 
 python -m tests.unit.scoring_digest THREADS
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 from numpy._core import _multiarray_umath as built
@@ -15,6 +17,7 @@ from arena.scoring.evaluate import entry_influence, finding_aucs, score_evaluati
 from arena.scoring.inputs import ScoringInputs, split_findings
 from arena.scoring.resampling import plan_resamples, resample_seed, resampled_scores
 from runners.values import Outcome
+from tests.judged import Judged
 
 
 def contest(n: int = 6000) -> ScoringInputs:
@@ -38,8 +41,31 @@ def contest(n: int = 6000) -> ScoringInputs:
     )
 
 
+def judged_bytes(home: Path, *, backwards: bool) -> bytes:
+    """Judge three entries of a challenge that declares everything, and rank them, in one order or the other.
+
+    Returns:
+        Every scorecard document to the last field (details, norm, verdict, subgroups, calibrated thresholds), and ranks,
+        pairs, policies, schemes and stability.
+    """
+    contest = Judged(home, unknown=0.05)
+    for name, strength in (("good", 1.6), ("fair", 0.9), ("silent", 1.4)):
+        contest.enter(name, strength, silent=17 if name == "silent" else 0)
+    cards = [contest.card(name, split=contest.split(name)) for name in ("good", "fair", "silent")]
+    for card in cards:
+        assert card.norm is not None
+        assert card.calibration_test is not None
+        assert card.calibration_split is not None
+        assert card.subgroups
+        assert all(finding.numbers is not None for finding in card.findings)
+    ranked = contest.rank("good", "fair", "silent", order=lambda names: names[::-1] if backwards else names)
+    assert ranked.fine is not None
+    documents = [card.model_dump_json() for card in cards]
+    return "\n".join([*documents, repr(sorted(ranked.ranks.items())), repr(ranked.pairs), repr(ranked.fine)]).encode()
+
+
 def digest(threads: int) -> str:
-    """Hash the scores, the influence matrix and 130 resamples."""
+    """Hash the scores, the influence matrix, 130 resamples, and what a contest's judging stores."""
     inputs = contest()
     hashed = hashlib.sha256(repr(score_evaluation(inputs)).encode())
     parts = split_findings(inputs)
@@ -53,6 +79,8 @@ def digest(threads: int) -> str:
     scores = resampled_scores(columns, [threshold + 1 for threshold in inputs.thresholds], plan, threads=threads)
     for array in (scores.two_u, scores.auc, scores.macro_auc, scores.sensitivity, scores.specificity, scores.brier):
         hashed.update(np.ascontiguousarray(array).tobytes())
+    with tempfile.TemporaryDirectory() as home:
+        hashed.update(judged_bytes(Path(home), backwards=threads > 1))
     return hashed.hexdigest()
 
 

@@ -1,4 +1,8 @@
-"""The same bytes whatever the number of threads and whatever the processor can do."""
+"""The same bytes whatever the number of threads, the order of entries and whatever the processor can do.
+
+Compared are scores, resamples, whole scorecard documents and a ranking (`scoring_digest.py`); with two threads the
+entries are ranked in the opposite order.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +37,14 @@ def plain() -> str:
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
-def test_scores_and_resamples_do_not_depend_on_the_number_of_threads(plain: str, threads: str) -> None:
+def test_scorecards_and_ranks_do_not_depend_on_the_number_of_threads_and_the_order_of_entries(
+    plain: str, threads: str
+) -> None:
     libraries = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
     assert digest(int(threads), **libraries)[0] == plain
 
 
-def test_scores_and_resamples_do_not_depend_on_what_the_processor_can_do(plain: str) -> None:
+def test_scorecards_and_ranks_do_not_depend_on_what_the_processor_can_do(plain: str) -> None:
     extra = [feature for feature in built.__cpu_dispatch__ if built.__cpu_features__.get(feature)]
     if not extra:
         pytest.skip("this processor has none of the features that NumPy would use if it had them")
