@@ -14,15 +14,21 @@ from typing import IO
 
 _PROC = Path("/proc")
 _GROUPS = Path("/sys/fs/cgroup")
+_BATCH_BYTES = 64 * 4096
+"""What the kernel takes of a limit at once, so that a group may come no nearer to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The kernel's files: a container's kills, how often it came to its limit, and how often the group above it did."""
+    """The kernel's files: a container's kills, how often it came to its limit, and how often the group above it did.
+
+    `peaks` are the most that it has used, each with the limit.
+    """
 
     kills: Path
     own: Path
     above: Path
+    peaks: tuple[tuple[Path, Path], ...] = ()
 
 
 class OomCounter:
@@ -39,12 +45,16 @@ class OomCounter:
         """
         self._kills: IO[bytes] | None = None
         self._own: IO[bytes] | None = None
+        self._peaks: list[tuple[IO[bytes], int]] = []
         self._above: Path | None = None
         self._above_before: int | None = None
         try:
             if (files := _files(proc / str(pid) / "cgroup", container, groups)) is not None:
                 self._above, self._above_before = files.above, _count(_read(files.above))
                 self._kills, self._own = (each.open("rb", buffering=0) for each in (files.kills, files.own))
+                for peak, limit in files.peaks:
+                    if (at_most := _count(_read(limit))) is not None:
+                        self._peaks.append((peak.open("rb", buffering=0), at_most))
         except OSError:  # another host's process, or not ours to read: the engine's own word has to do
             return
 
@@ -60,18 +70,22 @@ class OomCounter:
         """
         own = _count(_again(self._own))
         if own is not None:
-            return own == 0
+            return own == 0 and not self._came_to_its_limit()
         if self._above is None or self._above_before is None:
             return False
         now = _count(_read(self._above))
         return now is not None and now > self._above_before
 
+    def _came_to_its_limit(self) -> bool:
+        return any((_count(_again(peak)) or 0) > limit - _BATCH_BYTES for peak, limit in self._peaks)
+
     def close(self) -> None:
         """Close the counters."""
-        for file in (self._kills, self._own):
+        for file in (self._kills, self._own, *(peak for peak, _ in self._peaks)):
             if file is not None:
                 file.close()
         self._kills = self._own = None
+        self._peaks = []
 
 
 def _files(membership: Path, container: str, groups: Path) -> _Files | None:
@@ -83,7 +97,13 @@ def _files(membership: Path, container: str, groups: Path) -> _Files | None:
             paths |= dict.fromkeys(controllers.split(","), path.lstrip("/"))
     if "memory" in paths:
         folder = groups / "memory" / paths["memory"]
-        return _Files(folder / "memory.oom_control", folder / "memory.failcnt", folder.parent / "memory.failcnt")
+        # Where the limit of memory with swap is that of memory it is come to first, and Linux 6.18 then counts nothing in
+        # either counter. Podman sets both limits, Docker where it finds that the kernel counts swap.
+        peaks = tuple(
+            (folder / f"{which}.max_usage_in_bytes", folder / f"{which}.limit_in_bytes")
+            for which in ("memory", "memory.memsw")
+        )
+        return _Files(folder / "memory.oom_control", folder / "memory.failcnt", folder.parent / "memory.failcnt", peaks)
     if "" not in paths:
         return None
     folder = groups / paths[""]

@@ -63,6 +63,23 @@ def test_a_kill_below_the_containers_own_limit_is_anothers(kernel: Kernel) -> No
     found.close()
 
 
+@pytest.mark.parametrize("which", ["memory", "memory.memsw"])
+@pytest.mark.parametrize(("peak", "anothers"), [(50331648, False), (50331648 - (1 << 20), True)])
+def test_a_limit_that_was_come_to_uncounted_is_told_by_the_most_that_was_used(
+    tmp_path: Path, which: str, peak: int, anothers: bool
+) -> None:
+    """As with the same limit of 48 MiB for memory, and memory with swap, on Linux 6.18: both counters stay at 0."""
+    kernel = Kernel(tmp_path, 1)
+    kernel.write(kills=0, own=0, above=3)
+    (kernel.group / f"{which}.limit_in_bytes").write_text("50331648\n")
+    (kernel.group / f"{which}.max_usage_in_bytes").write_text("4096\n")
+    found = kernel.counter()
+    kernel.write(kills=1, own=0, above=3)
+    (kernel.group / f"{which}.max_usage_in_bytes").write_text(f"{peak}\n")
+    assert found.was_anothers() is anothers
+    found.close()
+
+
 @pytest.mark.parametrize(("above", "anothers"), [(3, False), (4, True)])
 def test_where_the_group_is_gone_the_group_above_tells(kernel: Kernel, above: int, anothers: bool) -> None:
     found = kernel.counter()
