@@ -1,8 +1,8 @@
 """Mode `serve` of the contract: one container, one request line for each case, one answer line back.
 
 Here lines are cut, timed and counted, and nothing of an answer is read: what it says is for another room to parse.
-Time is charged where the container has the floor: start-ups, open requests and its end count towards
-`total_seconds`; the host's own work between them does not.
+Time is charged where the container has the floor: start-ups and open requests count towards `total_seconds`; the host's
+own work between them does not, nor does the last container's end, which has `shutdown_seconds` of its own.
 """
 
 from __future__ import annotations
