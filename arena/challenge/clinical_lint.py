@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from arena.challenge.clinical import CalibrationTest, NormDeclaration
+from arena.challenge.phases import attempts_allowed
 from arena.challenge.schema import Declaration
 from arena.challenge.weakness import Severity, Weakness
 from arena.scoring.declared import AttemptSets, Rule
@@ -27,7 +28,23 @@ def clinical_weaknesses(declaration: Declaration, imported: Mapping[str, CaseSet
         yield from _norm(declaration, declaration.norm, judged)
     if declaration.calibration_test is not None:
         yield from _test(declaration, declaration.calibration_test, judged)
+    yield from _split(declaration)
     yield from _readers(declaration)
+
+
+def _split(declaration: Declaration) -> Iterator[Weakness]:
+    """Tell of a calibrated threshold that is set where the entry is chosen."""
+    for phase in declaration.phases:
+        before = declaration.phase(phase.follows or "")
+        if declaration.calibrated_threshold is None or before is None:
+            continue
+        attempts = attempts_allowed(declaration, before)
+        if attempts > 1:
+            chosen = (
+                f'"{phase.name}" takes it from "{before.cases}", where each entry was chosen among up to {attempts}'
+            )
+            text = f"{chosen}: the floor is reached less often than with 95 % confidence"
+            yield Weakness(Severity.WEAK, "calibrated_threshold", text)
 
 
 def _prevalences(declaration: Declaration, judged: list[CaseSet]) -> Iterator[Weakness]:
@@ -50,6 +67,9 @@ def _prevalences(declaration: Declaration, judged: list[CaseSet]) -> Iterator[We
 def _norm(declaration: Declaration, norm: NormDeclaration, judged: list[CaseSet]) -> Iterator[Weakness]:
     from arena.scoring.binomial import units_for_zero  # noqa: PLC0415 - reading a challenge loads no numerics
 
+    if declaration.enriched_by_difficulty and norm.max_missed_per_1000 is not None:
+        text = "hard cases were sought, so no share carries over to those who come: it can only be undecided"
+        yield Weakness(Severity.BLOCKING, "norm.max_missed_per_1000", text)
     if norm.threshold is None:
         text = "the findings' own thresholds decide; sorting norms usually wants a more sensitive one"
         yield Weakness(Severity.NOTE, "norm.threshold", text)
@@ -89,7 +109,24 @@ def _test(declaration: Declaration, test: CalibrationTest, judged: list[CaseSet]
         text = "the estimate alone decides, with these errors and no third verdict"
         yield Weakness(Severity.WEAK, f"{where}.rule", text)
     for case_set in judged:
+        yield from _undecidable(declaration, test, case_set)
         yield from _chances(declaration, test, case_set)
+
+
+def _undecidable(declaration: Declaration, test: CalibrationTest, case_set: CaseSet) -> Iterator[Weakness]:
+    """Tell of a set on which too few findings will have numbers for any service to pass."""
+    required = len(declaration.findings) if test.required is None else test.required
+    rare = [
+        finding.code
+        for finding in declaration.findings
+        if (counts := case_set.counts.get(finding.code)) is not None
+        and min(counts["positive_patients"], counts["negative_patients"]) < declaration.min_per_class
+    ]
+    if rare and len(declaration.findings) - len(rare) < required:
+        text = (
+            f"on {case_set.name} no service can pass: too few patients for {', '.join(rare)}, and {required} must pass"
+        )
+        yield Weakness(Severity.WEAK, "calibration_test", text)
 
 
 def _chances(declaration: Declaration, test: CalibrationTest, case_set: CaseSet) -> Iterator[Weakness]:
@@ -108,7 +145,7 @@ def _chances(declaration: Declaration, test: CalibrationTest, case_set: CaseSet)
     chances = [pass_chance(auc, test.to_rules(), m, n) for auc in SHOWN_AUCS]
     if test.rule is Rule.POINT or chances[-1].any_attempt < LIKELY:
         told = " and ".join(f"AUC {chance.auc:g} passes with chance {chance.any_attempt:.0%}" for chance in chances)
-        text = f"on {case_set.name}, {m} patients with and {n} without, {told}"
+        text = f"on {case_set.name}, one finding of {m} patients with and {n} without: {told}"
         severity = Severity.WEAK if test.rule is Rule.POINT else Severity.NOTE
         yield Weakness(severity, "calibration_test", text)
 

@@ -21,6 +21,9 @@ from arena.store.tables import CaseSet, Split
 
 MIN_CASES = 400
 MIN_PATIENTS = 50
+"""Of each class; under it a finding's number is given and warned of, under `min_per_class` there is none."""
+
+LEAST_MIN_PER_CLASS = 30
 MIN_CLASS_SHARE = 0.10
 MAX_TOTAL = 30
 """More submissions than this teach an attacker the hidden labels by their scores alone."""
@@ -38,6 +41,7 @@ def lint(bundle: Bundle, now: datetime, imported: Mapping[str, CaseSet]) -> list
     found = [
         *_texts(bundle),
         *_findings(declaration),
+        *_minimum(declaration),
         *_metrics(declaration),
         *_windows(declaration, now),
         *_quotas(declaration),
@@ -62,6 +66,14 @@ def _findings(declaration: Declaration) -> Iterator[Weakness]:
         if finding.threshold in {0.0, 1.0}:
             text = f"at threshold {finding.threshold:g} every answer, or hardly one, is positive: no operating point"
             yield Weakness(Severity.WEAK, f"findings.{finding.code}.threshold", text)
+
+
+def _minimum(declaration: Declaration) -> Iterator[Weakness]:
+    if declaration.min_per_class < LEAST_MIN_PER_CLASS:
+        text = (
+            f"{declaration.min_per_class} is under {LEAST_MIN_PER_CLASS}: intervals of so few patients cover too little"
+        )
+        yield Weakness(Severity.WEAK, "min_per_class", text)
 
 
 def _metrics(declaration: Declaration) -> Iterator[Weakness]:
@@ -152,10 +164,7 @@ def _sizes(declaration: Declaration, case_set: CaseSet) -> Iterator[Weakness]:
     if case_set.n_cases < MIN_CASES:
         text = f"{case_set.n_cases} studies are under {MIN_CASES}: intervals will be wide"
         yield Weakness(Severity.WEAK, where, text)
-    if case_set.n_patients < MIN_PATIENTS:
-        text = f"{case_set.n_patients} patients are under {MIN_PATIENTS}: too few for the published interval"
-        yield Weakness(Severity.WEAK, where, text)
-    elif case_set.n_patients < case_set.n_cases:
+    if case_set.n_patients < case_set.n_cases:
         text = f"{case_set.n_cases} studies are of {case_set.n_patients} patients; intervals count patients"
         yield Weakness(Severity.NOTE, where, text)
     for finding in declaration.findings:
@@ -175,6 +184,10 @@ def _classes(declaration: Declaration, where: str, counts: Mapping[str, int]) ->
         if patients < declaration.min_per_class:
             text = f"{patients} {kind} patients are under min_per_class, {declaration.min_per_class}: no number for it"
             yield Weakness(Severity.BLOCKING if patients == 0 else Severity.WEAK, where, text)
-        elif counts[kind] < MIN_CLASS_SHARE * known:
+            continue
+        if patients < MIN_PATIENTS:
+            text = f"{patients} {kind} patients are under {MIN_PATIENTS}: the interval is wide and covers less surely"
+            yield Weakness(Severity.WEAK, where, text)
+        if counts[kind] < MIN_CLASS_SHARE * known:
             text = f"{counts[kind]} of {known} studies are {kind}, under {MIN_CLASS_SHARE:.0%}"
             yield Weakness(Severity.WEAK, where, text)

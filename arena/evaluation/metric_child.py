@@ -139,13 +139,18 @@ def _value(metric: Metric, cases: MetricCases) -> float | None:
 
 
 def _interval(metric: Metric, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Return the 2.5 % and 97.5 % quantiles over resampled patients, or why there are none."""
+    """Return the 2.5 % and 97.5 % quantiles over resampled patients, or why there are none.
+
+    The draws are those of every entry. Where the metric is undefined depends on answers, so what is undefined is left
+    out for this entry alone: redrawing for all would let one entry move another's interval.
+    """
     values = [_value(metric, _cases(header, arrays, metric, rows)) for rows in _resamples(header, arrays["patients"])]
     defined = [value for value in values if value is not None]
-    if len(values) - len(defined) > MAX_REDRAWN * len(values):
-        return {"reason": "undefined_in_resamples"}
+    undefined = len(values) - len(defined)
+    if undefined > MAX_REDRAWN * len(values):
+        return {"reason": "undefined_in_resamples", "resamples_undefined": undefined}
     low, high = (_rounded(float(limit)) for limit in np.quantile(np.array(defined), (0.025, 0.975)))
-    return {"low": low, "high": high, "resamples": len(defined)}
+    return {"low": low, "high": high, "resamples": len(defined), "resamples_undefined": undefined}
 
 
 def _resamples(header: dict[str, Any], patients: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.challenge.phases import attempts_allowed
 from arena.challenge.schema import Declaration, Finding
 from arena.evaluation.answers import LEVELS
 from arena.evaluation.jobs import ScoreJob
 from arena.evaluation.producer import producer
 from arena.ranking.holm import holm
-from arena.scoring.any_pathology import any_pathology
 from arena.ranking.limits import joined_limits
+from arena.scoring.any_pathology import any_pathology
 from arena.scoring.declared import AttemptSets, CalibrationRules, Equivocal
 from arena.scoring.details import DetailRules, FindingDetails, finding_details
 from arena.scoring.estimates import Estimate, Method, Reason, absent
@@ -95,7 +96,9 @@ def scorecard(
         calibration_split=None
         if job.split is None
         else documents.CalibrationSplit(
-            case_set_digest=job.split.case_set_digest, predictions_sha256=job.split.predictions_sha256
+            case_set_digest=job.split.case_set_digest,
+            predictions_sha256=job.split.predictions_sha256,
+            entry_chosen_here=chosen_on_split(declaration, job.phase),
         ),
         calibration_references_digest=None if job.split is None else job.split.references_sha256,
         subgroups=_subgroups(job, inputs),
@@ -114,6 +117,13 @@ def seed_text(seed: int) -> str:
 def estimate_document(estimate: Estimate) -> documents.Estimate:
     """Write one number as it stands in documents."""
     return documents.Estimate.model_validate(estimate)
+
+
+def chosen_on_split(declaration: Declaration, phase_name: str) -> bool:
+    """Say whether the phase before, whose set is the split, took several submissions and told of their scores."""
+    phase = declaration.phase(phase_name)
+    before = None if phase is None or phase.follows is None else declaration.phase(phase.follows)
+    return before is not None and attempts_allowed(declaration, before) > 1
 
 
 def _thresholds(declaration: Declaration, split: ScoringInputs | None) -> list[ThresholdChoice | None]:
@@ -183,7 +193,11 @@ def _norm(declaration: Declaration, inputs: ScoringInputs) -> clinical.Norm | No
     common = None if declared.threshold is None else round(declared.threshold * LEVELS)
     thresholds = [level if common is None else common for level in inputs.thresholds]
     limits = declared.to_limits()
-    found = norm_scores(norm_cases(inputs.levels.astype(np.int32), inputs.labels, inputs.patients, thresholds), limits)
+    found = norm_scores(
+        norm_cases(inputs.levels.astype(np.int32), inputs.labels, inputs.patients, thresholds),
+        limits,
+        enriched_by_difficulty=declaration.enriched_by_difficulty,
+    )
     told: dict[str, Any] = {name: getattr(found, name) for name in clinical.Norm.model_fields if hasattr(found, name)}
     return clinical.Norm.model_validate(
         told

@@ -144,7 +144,7 @@ def _prevalence(card: PublicScorecard, names: Names) -> Table:
         FINDING, Column("share", "col.share"), Column("prevalence"), Column("source", "col.prevalence_source"),
         Column("threshold", "finding.threshold"), Column("ppv", "finding.ppv"), Column("npv", "finding.npv"),
         Column("workload"), Column("average_precision"), Column("brier", "finding.brier"), Column("ece"),
-        Column("reason"),
+        Column("null_mean"), Column("null_p95"), Column("reason"),
     )  # fmt: skip
     rows: list[Row] = []
     for f in card.findings:
@@ -154,10 +154,24 @@ def _prevalence(card: PublicScorecard, names: Names) -> Table:
                 (
                     names.finding(f.finding), share, measured(s.prevalence), source, level(s.threshold_level),
                     *(found(e) for e in (s.ppv, s.npv, s.workload, s.average_precision, s.brier, s.error.estimate)),
-                    reason(s.reason),
+                    number(s.error.null_mean), number(s.error.null_p95), reason(s.reason),
                 )
             )  # fmt: skip
+        rows += _at_calibrated(f, names)
     return Table("prevalence", columns, tuple(rows), _why(rows, card))
+
+
+def _at_calibrated(f: FindingScores, names: Names) -> list[Row]:
+    """Return the line of the declared prevalence at the calibration split's threshold, where there is one."""
+    told = None if f.numbers is None else f.numbers.population_calibrated
+    if told is None:
+        return []
+    return [
+        (
+            names.finding(f.finding), Code("share", "declared_calibrated"), measured(told.prevalence), told.source,
+            level(told.threshold_level), found(told.ppv), found(told.npv), *(None,) * 6, reason(told.reason),
+        )
+    ]  # fmt: skip
 
 
 def _decision(card: PublicScorecard, names: Names) -> Table:

@@ -88,15 +88,15 @@ def _reading(equivocal: str, place: int, readings: int) -> str:
     return equivocal if readings == 1 else ("positive", "negative")[place]
 
 
-def _chances(card: PublicScorecard, _names: Names) -> Table:
-    columns = (Column("true_auc"), Column("one_attempt"), Column("any_attempt"))
+def _chances(card: PublicScorecard, names: Names) -> Table:
+    columns = (FINDING, Column("true_auc"), Column("one_attempt"), Column("any_attempt"))
     told = card.calibration_test
     if told is None or not told.readings:
         return Table("pass-chances", columns, (), "absent.test")
-    rows = tuple(
-        (number(c.auc, 2), number(c.one_attempt), number(c.any_attempt)) for c in told.readings[0].protocol.chances
-    )
-    return Table("pass-chances", columns, rows)
+    protocol = told.readings[0].protocol
+    finding = None if protocol.chances_finding is None else names.finding(protocol.chances_finding)
+    rows = tuple((finding, number(c.auc, 2), number(c.one_attempt), number(c.any_attempt)) for c in protocol.chances)
+    return Table("pass-chances", columns, rows, "" if rows else "reason.too_few_patients")
 
 
 def _attribute(code: str) -> Cell:
@@ -114,14 +114,16 @@ def _value(column: str, name: str) -> Cell:
 def _subgroups(card: PublicScorecard, names: Names) -> Table:
     columns = (
         Column("attribute"), FINDING, Column("value", "col.cell"), Column("patients_positive"),
-        Column("patients_negative"), Column("positives"), Column("negatives"), Column("auc", "finding.auc", quiet=True),
+        Column("patients_negative"), Column("positives"), Column("negatives"), Column("n"),
+        Column("auc", "finding.auc", quiet=True),
     )  # fmt: skip
     rows = tuple(
         (
             _attribute(table.column), names.finding(table.finding), _value(table.column, scores.name),
             *((None,) * 4 if cell is None else (
                 cell.patients_positive, cell.patients_negative, cell.positives, cell.negatives)),
-            found(scores.auc),
+            # Of a macro score that is suppressed no count is told.
+            scores.auc.n or None, found(scores.auc),
         )
         for table in card.subgroups
         for scores in table.cells

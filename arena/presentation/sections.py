@@ -46,7 +46,7 @@ _LEFT_TO_FILES: Final[Mapping[str, tuple[str, ...]]] = {
         for policy in ("worst", "half", "exclude_case", "fail_entry")
     ),
     "findings": ("reason",),
-    "stability": ("resamples",),
+    "stability": ("resamples", "n", "n_positive", "n_patients"),
     "any-pathology": (
         "threshold", "true_positive", "false_positive", "false_negative", "true_negative", "sensitivity_patients",
         "specificity_patients",
@@ -206,6 +206,8 @@ def _card_notes(card: PublicScorecard, words: Words) -> dict[str, tuple[str, ...
         notes["findings"] = (words("partial.range", low=low, high=high),)
         kind, simulated = words(f"bins.{error.bins.kind}"), words.integer(error.simulations)
         notes["calibration"] = (words("calibration.bins", count=error.bins.count, kind=kind, simulations=simulated),)
+    if card.calibration_split is not None and card.calibration_split.entry_chosen_here:
+        notes["calibrated-thresholds"] = (words("calibrated.chosen"),)
     if card.norm is not None:
         notes["norm"] = _norm_notes(card.norm, words)
     return notes

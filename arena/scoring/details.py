@@ -11,7 +11,14 @@ from arena.scoring.estimates import Reason
 from arena.scoring.inputs import FindingCases
 from arena.scoring.missing import MissingPolicy
 from arena.scoring.partial_auc import DEFAULT_RANGE, PartialAuc, partial_auc
-from arena.scoring.prevalence import DeclaredPrevalence, PrevalenceScores, scores_at_prevalence, scores_of_set
+from arena.scoring.prevalence import (
+    DeclaredPrevalence,
+    PredictiveValues,
+    PrevalenceScores,
+    predictive_values,
+    scores_at_prevalence,
+    scores_of_set,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,7 @@ class FindingNumbers:
         calibration: Of the answered cases.
         this_set: What depends on the share of positives, for the set's share.
         population: The same for the declared prevalence.
+        population_calibrated: For that prevalence at the threshold of the calibration split; None where there is none.
     """
 
     partial_auc: PartialAuc
@@ -58,6 +66,7 @@ class FindingNumbers:
     calibration: Calibration
     this_set: PrevalenceScores
     population: PrevalenceScores
+    population_calibrated: PredictiveValues | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +126,11 @@ def finding_details(part: FindingCases, policy: MissingPolicy, rules: DetailRule
                 bins=rules.bins,
                 seed=rules.seed,
                 simulations=rules.simulations,
+            ),
+            population_calibrated=None
+            if calibrated is None
+            else predictive_values(
+                column, calibrated, rules.prevalence, enriched_by_difficulty=rules.enriched_by_difficulty
             ),
         )
     return FindingDetails(

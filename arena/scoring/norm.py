@@ -127,12 +127,19 @@ def norm_cases(
     return NormCases(abnormal[known], scores[known], released[known], patients[known])
 
 
-def norm_scores(cases: NormCases, limits: NormLimits) -> NormScores:
-    """Return shares, limits, verdict and curve; see `NormScores`."""
+def norm_scores(cases: NormCases, limits: NormLimits, *, enriched_by_difficulty: bool = False) -> NormScores:
+    """Return shares, limits, verdict and curve; see `NormScores`.
+
+    Args:
+        cases: The studies whose state is known.
+        limits: What the challenge declares.
+        enriched_by_difficulty: Whether hard cases were sought: then no share carries over to those who come, so a limit
+            on what is missed of them is undecided.
+    """
     counts = _misses(cases)
     of_abnormal = _share(counts.missed, counts.abnormal, counts.abnormal, Reason.NO_POSITIVE)
     of_sorted = _share(counts.missed, counts.released, counts.missed, Reason.NO_CASE)
-    verdicts = _verdicts(counts, limits)
+    verdicts = _verdicts(counts, limits, enriched_by_difficulty=enriched_by_difficulty)
     return NormScores(
         n=cases.abnormal.size,
         n_abnormal=int(np.count_nonzero(cases.abnormal)),
@@ -142,7 +149,7 @@ def norm_scores(cases: NormCases, limits: NormLimits) -> NormScores:
         sorted_share=_sorted_share(cases),
         missed_of_abnormal=of_abnormal,
         missed_of_sorted=of_sorted,
-        missed_of_incoming=_incoming(of_abnormal, limits.prevalence),
+        missed_of_incoming=_incoming(of_abnormal, limits.prevalence, enriched_by_difficulty=enriched_by_difficulty),
         verdict=_joined(list(verdicts.values())) if verdicts else None,
         verdicts=verdicts,
         curve=norm_curve(cases),
@@ -202,14 +209,13 @@ def _sorted_share(cases: NormCases) -> Estimate:
     return Estimate(n=n, n_positive=positives, exact=Fraction(hits, n), low=limits.low, high=limits.high, method=method)
 
 
-def _incoming(of_abnormal: Estimate, prevalence: float | None) -> Estimate:
+def _incoming(of_abnormal: Estimate, prevalence: float | None, *, enriched_by_difficulty: bool) -> Estimate:
     """Return prevalence · missed of abnormal, with the limit multiplied alike."""
     if of_abnormal.exact is None or of_abnormal.high is None:
         return of_abnormal
-    if prevalence is None:
-        return absent(
-            Reason.NO_PREVALENCE, n=of_abnormal.n, n_positive=of_abnormal.n_positive, method=of_abnormal.method
-        )
+    if prevalence is None or enriched_by_difficulty:
+        reason = Reason.NO_PREVALENCE if prevalence is None else Reason.ENRICHED_BY_DIFFICULTY
+        return absent(reason, n=of_abnormal.n, n_positive=of_abnormal.n_positive, method=of_abnormal.method)
     return Estimate(
         n=of_abnormal.n,
         n_positive=of_abnormal.n_positive,
@@ -220,7 +226,7 @@ def _incoming(of_abnormal: Estimate, prevalence: float | None) -> Estimate:
     )
 
 
-def _verdicts(counts: _Misses, limits: NormLimits) -> dict[str, Verdict]:
+def _verdicts(counts: _Misses, limits: NormLimits, *, enriched_by_difficulty: bool) -> dict[str, Verdict]:
     """Hold each declared limit against one-sided 95 % limits: passes below it, fails above it, else undecided."""
     found: dict[str, Verdict] = {}
     if limits.missed_of_abnormal is not None:
@@ -228,7 +234,8 @@ def _verdicts(counts: _Misses, limits: NormLimits) -> dict[str, Verdict]:
     if limits.missed_of_sorted is not None:
         found["missed_of_sorted"] = _verdict(counts.missed, counts.released, limits.missed_of_sorted)
     if limits.missed_of_incoming is not None:
-        tolerated = None if limits.prevalence is None else limits.missed_of_incoming / limits.prevalence
+        known = limits.prevalence is not None and not enriched_by_difficulty
+        tolerated = limits.missed_of_incoming / limits.prevalence if known and limits.prevalence else None
         found["missed_of_incoming"] = _verdict(counts.missed, counts.abnormal, tolerated)
     return found
 

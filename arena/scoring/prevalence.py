@@ -169,6 +169,46 @@ def _refused(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictiveValues:
+    """PPV and NPV at the declared share of positives and a threshold, or `reason`; as in `PrevalenceScores`."""
+
+    prevalence: Fraction | None
+    source: str | None
+    threshold: int
+    ppv: Estimate
+    npv: Estimate
+    reason: Reason | None = None
+
+
+def predictive_values(
+    column: Column, threshold: int, declared: DeclaredPrevalence | None, *, enriched_by_difficulty: bool
+) -> PredictiveValues:
+    """Return PPV and NPV re-weighted to the declared prevalence, or why that is not done.
+
+    Args:
+        column: Cases scored under the declared policy; codes are levels + 1.
+        threshold: Level at or above which a case is called positive.
+        declared: What the challenge declares; None where it declares nothing.
+        enriched_by_difficulty: Whether the set's cases were chosen for being hard.
+    """
+    reason = Reason.NO_PREVALENCE if declared is None else None
+    if declared is not None and enriched_by_difficulty:
+        reason = Reason.ENRICHED_BY_DIFFICULTY
+    if declared is not None and reason is None:
+        ppv, npv = predictive_values_at(column, threshold, declared.share)
+    else:
+        ppv = npv = _estimate(column, None, reason or Reason.NO_PREVALENCE)
+    return PredictiveValues(
+        prevalence=None if declared is None else declared.share,
+        source=None if declared is None else declared.source,
+        threshold=threshold,
+        ppv=ppv,
+        npv=npv,
+        reason=reason,
+    )
+
+
 def predictive_values_at(column: Column, threshold: int, prevalence: Fraction) -> tuple[Estimate, Estimate]:
     """Return PPV and NPV at a prevalence, for that prevalence taken as known.
 

@@ -66,7 +66,10 @@ class PassChance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """What a verdict is read with; `chances` are for the finding with the fewest patients of a class."""
+    """What a verdict is read with; `chances` are those of one finding, `chances_finding`, and not of the service.
+
+    Of the findings that have numbers it is the one with the fewest patients of a class; None where there is none.
+    """
 
     attempts_made: int
     attempts_allowed: int
@@ -75,6 +78,7 @@ class Protocol:
     alpha: float
     limit: float
     chances: tuple[PassChance, ...]
+    chances_finding: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,10 +190,16 @@ def service_test(findings: Sequence[FindingTest], rules: CalibrationRules, *, at
 
 
 def protocol(findings: Sequence[FindingTest], rules: CalibrationRules, *, attempts_made: int) -> Protocol:
-    """Return attempts, rules and chances; no chance where a class has under two patients."""
-    weakest = min(findings, key=lambda found: min(found.patients_positive, found.patients_negative))
-    m, n = weakest.patients_positive, weakest.patients_negative
-    chances = tuple(pass_chance(auc, rules, m, n) for auc in SHOWN_AUCS) if min(m, n) > 1 else ()
+    """Return attempts, rules and chances; no chance where no finding has numbers, or a class under two patients.
+
+    A finding that too few patients hold has no numbers and is undecided whatever the service does.
+    """
+    judged = [found for found in findings if found.reason is not Reason.TOO_FEW_PATIENTS]
+    weakest = min(judged, key=lambda each: min(each.patients_positive, each.patients_negative), default=None)
+    chances: tuple[PassChance, ...] = ()
+    if weakest is not None and min(weakest.patients_positive, weakest.patients_negative) > 1:
+        m, n = weakest.patients_positive, weakest.patients_negative
+        chances = tuple(pass_chance(auc, rules, m, n) for auc in SHOWN_AUCS)
     return Protocol(
         attempts_made=attempts_made,
         attempts_allowed=rules.attempts,
@@ -198,6 +208,7 @@ def protocol(findings: Sequence[FindingTest], rules: CalibrationRules, *, attemp
         alpha=rules.attempt_alpha,
         limit=rules.limit,
         chances=chances,
+        chances_finding=weakest.finding if weakest is not None and chances else None,
     )
 
 

@@ -72,7 +72,11 @@ class PassChance(Document):
 
 
 class Protocol(Document):
-    """What a verdict is read with; `alpha` is that of one attempt."""
+    """What a verdict is read with; `alpha` is that of one attempt.
+
+    `chances` are those of `chances_finding` alone: of the findings that have numbers, the one with the fewest patients
+    of a class. A service that needs several findings passes less often.
+    """
 
     attempts_made: int
     attempts_allowed: int
@@ -81,6 +85,7 @@ class Protocol(Document):
     alpha: float
     limit: float
     chances: tuple[PassChance, ...]
+    chances_finding: str | None = None
 
 
 class ServiceTest(Document):
@@ -135,21 +140,21 @@ class SubgroupDifference(Document):
     a: str
     b: str
     difference: float
+    n: int | None = None
+    n_positive: int | None = None
     standard_error: float | None = None
     low: float | None = None
     high: float | None = None
     p: float | None = None
     p_adjusted: float | None = None
-    n: int | None = None
-    n_positive: int | None = None
     reason: str | None = None
     method: str = "paired_influence"
+    interval: str | None = Field(default=None, description="Null before scorer 1.2.0: ± 1.96 standard errors.")
 
 
 class SubgroupTable(Document):
     """One attribute and one finding, or the macro score where `finding` is null; `hidden` cells by number alone."""
 
-    interval: str | None = Field(default=None, description="Null before scorer 1.2.0: ± 1.96 standard errors.")
     column: str
     finding: str | None
     n: int

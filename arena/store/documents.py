@@ -70,6 +70,11 @@ class CalibrationSplit(Document):
 
     case_set_digest: str
     predictions_sha256: str
+    entry_chosen_here: bool | None = Field(
+        default=None,
+        description="Whether this entry was chosen among several on that set: then the 95 % confidence of its "
+        "thresholds does not hold.",
+    )
 
 
 class PublicScorecard(Document):

@@ -179,6 +179,17 @@ class PrevalenceScores(Document):
     reason: str | None = None
 
 
+class PredictiveValues(Document):
+    """PPV and NPV at the declared share of positives, or the `reason` why there are none."""
+
+    prevalence: float | None
+    source: str | None
+    threshold_level: Level = _level("Probability × 10,000 at or above which a case is called.")
+    ppv: Estimate
+    npv: Estimate
+    reason: str | None = None
+
+
 class FindingNumbers(Document):
     """What is told of a finding beside its AUC, operating point and ROC curve."""
 
@@ -189,6 +200,9 @@ class FindingNumbers(Document):
     calibration: Calibration
     this_set: PrevalenceScores
     population: PrevalenceScores
+    population_calibrated: PredictiveValues | None = Field(
+        default=None, description="For the declared prevalence at the calibration split's threshold; null without one."
+    )
 
 
 class FindingScores(Document):
@@ -243,7 +257,8 @@ class OwnMetric(Document):
     """A metric of the organiser's own; it ranks nothing. `value` is None with a `reason` where there is none.
 
     `least` and `greatest` bound its range; None where it has no bound. `low` and `high` are quantiles over `resamples`
-    resampled patients, absent where the metric is not one to be resampled.
+    resampled patients, absent where the metric is not one to be resampled. Resamples are the same for all entries;
+    those on which it is undefined for this entry, `resamples_undefined`, are left out of its quantiles, not redrawn.
     """
 
     name: str
@@ -255,5 +270,6 @@ class OwnMetric(Document):
     low: float | None = None
     high: float | None = None
     resamples: int | None = None
+    resamples_undefined: int | None = None
     n: int
     reason: str | None = None

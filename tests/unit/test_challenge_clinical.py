@@ -134,7 +134,7 @@ def test_a_stored_declaration_is_read_back_equal(tmp_path: Path) -> None:
         ([NORM], "norm.threshold", "more sensitive", Severity.NOTE),
         ([PER_1000.replace("_1000: 1,", "_1000: 0.5,")], "norm.max_missed_per_1000", "takes 358", Severity.WEAK),
         ([PER_1000.replace("_1000: 1,", "_1000: 60,")], "norm.max_missed_per_1000", "every abnormal patient", Severity.WEAK),
-        ([TEST], "calibration_test", "200 patients with and 300 without, AUC 0.78 passes with chance 0%", Severity.NOTE),
+        ([TEST], "calibration_test", "200 patients with and 300 without: AUC 0.78 passes with chance 0%", Severity.NOTE),
         (["calibration_test: {limit: 0.81, rule: point}"], "calibration_test.rule", "no third verdict", Severity.WEAK),
         (["calibration_test: {limit: 0.81, rule: point}"], "calibration_test", "AUC 0.84 passes with chance 9", Severity.WEAK),
         (["calibration_test: {limit: 0.7, attempts: 3}"], "calibration_test.attempts", "2 are declared", Severity.WEAK),
@@ -172,6 +172,30 @@ def test_of_several_findings_the_smallest_tells_the_chances_and_fewer_required_i
     assert len(told) == 1
     assert "60 patients with and 440 without" in told[0]
     assert [one.severity for one in found if one.where == "calibration_test.required"] == [Severity.NOTE]
+
+
+def test_a_limit_on_those_who_come_is_refused_where_hard_cases_were_sought(tmp_path: Path) -> None:
+    found = lint(bundle_of(tmp_path, PER_1000, "enriched_by_difficulty: true"), DURING, {"public": case_set("public")})
+    assert [one.severity for one in found if one.where == "norm.max_missed_per_1000" and "hard cases" in one.text] == [
+        Severity.BLOCKING
+    ]
+
+
+def test_a_threshold_set_where_the_entry_is_chosen_is_weak(tmp_path: Path) -> None:
+    line = "calibrated_threshold: {floor: 0.9}"
+    (found,) = [one for one in lint(bundle_of(tmp_path, line), DURING, {}) if one.where == "calibrated_threshold"]
+    assert found.severity is Severity.WEAK
+    assert 'from "public", where each entry was chosen among up to 3' in found.text
+    text = CHALLENGE.replace("per_day: 2, total: 3", "per_day: 1, total: 1") + line + "\n"
+    once = lint(read_bundle(write_bundle(tmp_path / "once", text)), DURING, {})
+    assert "calibrated_threshold" not in [one.where for one in once]
+
+
+def test_a_test_that_no_service_can_pass_on_a_set_is_told(tmp_path: Path) -> None:
+    few = {"positive": 25, "negative": 475, "unknown": 0, "positive_patients": 25, "negative_patients": 475}
+    found = lint(bundle_of(tmp_path, TEST), DURING, {"public": case_set("public", counts={"nodule": few})})
+    (told,) = [one.text for one in found if one.where == "calibration_test"]
+    assert "on public no service can pass: too few patients for nodule" in told
 
 
 def test_readers_without_counts_are_told_to_have_no_interval(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_a_sound_challenge_has_no_weakness(tmp_path: Path) -> None:
         ("per_day: 2, total: 3", "total: 300", "phases.public.quota.total", "300 scores can teach"),
         ("    quota:", "    show: open\n    quota:", "phases.public.show", "one hidden case"),
         ("source: Generated\n", "", "source", "which licence"),
+        ("source: Generated\n", "source: Generated\nmin_per_class: 29\n", "min_per_class", "29 is under 30"),
         ("cases: final", "cases: public", "case_sets.public", "use one set"),
         ("cases: final", "cases: public", "case_sets.final", "no phase uses it"),
         ("split: final", "split: public", "phases.final.cases", "should have a final set"),
@@ -53,7 +54,18 @@ def test_a_weak_declaration_is_told_where(tmp_path: Path, old: str, new: str, wh
     ("changes", "where", "text", "severity"),
     [
         ({"n_cases": 399}, "case_sets.public", "399 studies are under 400", Severity.WEAK),
-        ({"n_patients": 49}, "case_sets.public", "49 patients are under 50", Severity.WEAK),
+        (
+            {"counts": {"nodule": FULL | {"positive": 60, "positive_patients": 49}}},
+            "case_sets.public.nodule",
+            "49 positive patients are under 50",
+            Severity.WEAK,
+        ),
+        (
+            {"counts": {"nodule": FULL | {"negative": 60, "negative_patients": 31}}},
+            "case_sets.public.nodule",
+            "31 negative patients are under 50",
+            Severity.WEAK,
+        ),
         ({"n_patients": 450}, "case_sets.public", "500 studies are of 450 patients", Severity.NOTE),
         ({"counts": {}}, "case_sets.public", "without labels for nodule", Severity.BLOCKING),
         (
@@ -69,9 +81,9 @@ def test_a_weak_declaration_is_told_where(tmp_path: Path, old: str, new: str, wh
             Severity.BLOCKING,
         ),
         (
-            {"counts": {"nodule": FULL | {"positive": 40, "negative": 460, "positive_patients": 40}}},
+            {"counts": {"nodule": FULL | {"positive": 55, "negative": 545, "positive_patients": 55}}},
             "case_sets.public.nodule",
-            "40 of 500 studies are positive, under 10%",
+            "55 of 600 studies are positive, under 10%",
             Severity.WEAK,
         ),
     ],

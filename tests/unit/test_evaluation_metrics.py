@@ -149,6 +149,7 @@ def test_a_metric_is_computed_with_an_interval_over_resampled_patients() -> None
         *(0.0, 1.0),
     )
     assert (found.value, found.n, found.resamples, found.reason) == (0.5, N, 500, None)
+    assert found.resamples_undefined == 0
     called = np.repeat([0.0, 1.0], 10)
     drawn = [patient_weights(SEED, replicate, 20) @ called / 20 for replicate in range(500)]
     assert (found.low, found.high) == tuple(np.quantile(drawn, (0.025, 0.975)).round(8))
@@ -204,6 +205,7 @@ def test_a_metric_undefined_in_many_resamples_has_a_value_and_no_interval() -> N
     flipped.labels[0] = 0
     found = measure(named("rarely"), flipped, SEED, LIMITS)
     assert (found.value, found.low, found.reason) == (0.5, None, "undefined_in_resamples")
+    assert (found.resamples_undefined or 0) > 0.01 * 500
 
 
 def test_one_that_fails_leaves_the_others_their_values() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from arena.challenge.clinical import ReaderRow, ReadersTable
+from arena.challenge.schema import Quota
+from arena.evaluation.disclosing import fine_parts
 from arena.evaluation.jobs import ScoreJob
 from arena.evaluation.judging import score_evaluation
 from arena.evaluation.record import read_table
+from arena.evaluation.scorecard import chosen_on_split
 from arena.scoring.details import DetailRules, finding_details
 from arena.scoring.evaluate import score_evaluation as compute_scores
 from arena.scoring.inputs import ScoringInputs, split_findings
@@ -22,7 +27,7 @@ from arena.scoring.norm import norm_cases, norm_scores
 from arena.scoring.resampling import resample_seed
 from arena.store import documents
 from arena.store.attempts import Attempts
-from arena.store.documents import ScorecardDocument
+from arena.store.documents import Disclosure, Entry, LeaderboardDocument, ScorecardDocument
 from arena.store.numbers import Document, Estimate
 from runners.values import Outcome
 from tests.judged import CLINIC, SOURCE, Judged
@@ -93,6 +98,13 @@ def test_a_card_holds_every_declared_part(contest: Judged, card: ScorecardDocume
     assert first.calibrated.source == "calibration"
     assert card.findings[0].calibrated_threshold is not None
     assert first.calibrated.threshold_level == card.findings[0].calibrated_threshold.level
+    assert first.population_calibrated is not None
+    assert first.population_calibrated.threshold_level == first.calibrated.threshold_level
+    assert (first.population_calibrated.prevalence, first.population_calibrated.source) == (0.05, SOURCE)
+    at_set, at_declared = first.calibrated.ppv.value, first.population_calibrated.ppv.value
+    assert at_set is not None
+    assert at_declared is not None
+    assert at_declared < at_set
     assert card.any_pathology is not None
     assert card.any_pathology.auc.value is not None
     assert card.norm is not None
@@ -105,6 +117,14 @@ def test_a_card_holds_every_declared_part(contest: Judged, card: ScorecardDocume
     ]  # fmt: skip
     assert card.calibration_split is not None
     assert card.calibration_references_digest == contest.references
+
+
+def test_a_split_on_which_the_entry_was_chosen_among_several_is_told_so() -> None:
+    assert chosen_on_split(declaration(), "season-final")
+    assert not chosen_on_split(declaration(), "season")
+    season, final = declaration().phases
+    once = season.model_copy(update={"quota": Quota(per_day=1, total=1)})
+    assert not chosen_on_split(declaration().model_copy(update={"phases": (once, final)}), "season-final")
 
 
 def test_sorting_of_norms_uses_the_declared_threshold(contest: Judged, card: ScorecardDocument) -> None:
@@ -213,7 +233,6 @@ def test_equal_jobs_give_equal_bytes(contest: Judged) -> None:
 WITH_COUNTS = {"n", "n_patients", "patients", "resamples"}
 WITH_METHOD = {"method", "test", "resamples"}
 BESIDE: dict[str, str] = {
-    "Bins": "declared",
     "Calibration": "share of n_answered; the others are estimates",
     "CalibrationError": "estimate has n; the null is of these cases",
     "FindingScores": "the threshold is declared",
@@ -224,12 +243,11 @@ BESIDE: dict[str, str] = {
     "NormLimits": "declared",
     "OwnMetric": "its name and version are the method",
     "PartialAuc": "the range is declared",
+    "PredictiveValues": "declared prevalence and threshold; both shares are estimates",
     "PassChance": "a computed chance, for the class sizes of the protocol",
     "PrevalenceScores": "the prevalence with its source",
     "Protocol": "declared",
     "ReliabilityBin": "observed has n",
-    "SubgroupDifference": "n of both cells",
-    "SubgroupTable": "no number of its own but counts",
     "ThresholdChoice": "an order statistic of n patients, by the confidence beside it",
 }
 """Classes whose numbers are declared, or have their counts beside them, and where."""
@@ -254,22 +272,93 @@ def has_numbers(part: Document) -> bool:
     return any(isinstance(v, float) or (isinstance(v, tuple) and v and isinstance(v[0], float)) for v in values)
 
 
-def test_no_number_stands_without_counts_interval_and_method(card: ScorecardDocument) -> None:
-    estimates = 0
-    for place, part in parts(card):
+def hold_to_the_promise(document: Document, beside: dict[str, str]) -> tuple[int, set[str]]:
+    """Walk a document; return how many estimates it holds, and which exemptions it needs."""
+    estimates, exempt = 0, set()
+    for place, part in parts(document):
+        fields = set(type(part).model_fields)
+        told = {name for name in fields if getattr(part, name) is not None}
         if isinstance(part, Estimate):
             estimates += 1
             assert part.method, place
+            assert part.n or part.reason, place
             if part.value is None or part.low is None:
                 assert part.reason, place
             else:
                 assert part.high is not None, place
                 assert part.low <= part.value <= part.high, place
-        elif has_numbers(part) and type(part).__name__ not in BESIDE:
-            fields = set(type(part).model_fields)
-            assert fields & WITH_COUNTS, place
-            assert fields & WITH_METHOD, place
+        elif has_numbers(part):
+            if type(part).__name__ in beside:
+                exempt.add(type(part).__name__)
+                continue
+            assert told & WITH_COUNTS, place
+            assert told & WITH_METHOD, place
+            if "low" in told:
+                assert "high" in told, place
+                # A test and an interval are two methods.
+                assert "interval" in told or "p" not in fields, place
+    return estimates, exempt
+
+
+def test_no_number_stands_without_counts_interval_and_method(card: ScorecardDocument) -> None:
+    estimates, _ = hold_to_the_promise(card, BESIDE)
     assert estimates > 100
+    assert card.scorer_version
+
+
+BESIDE_ON_BOARD = {
+    "EntryStability": "of the patients and resamples of Stability",
+    "FindingScores": "the threshold is declared",
+    "Latency": "measured, n answers",
+    "LeaderboardDocument": "alpha is declared",
+    "NonInferiority": "counts and interval of the pair that holds it",
+    "PolicyRanking": "tau of the entries in it, whose scores are estimates",
+    "SchemeRanking": "tau of the entries in it",
+}
+"""The same for a leaderboard."""
+
+
+def test_no_number_of_a_leaderboard_stands_without_counts_interval_and_method(tmp_path: Path) -> None:
+    rows = (
+        ReaderRow(finding="nodule", label="R1", n_positive=20, n_negative=30, true_positive=18, true_negative=24),
+        ReaderRow(finding="nodule", label="Mean", readers=3, sensitivity="0.8", specificity="0.9", source="2026"),
+        ReaderRow(finding="effusion", label="R2", kind="curve", sensitivity="0.8", specificity="0.9"),
+    )
+    table = ReadersTable(file="readers.csv", rows=rows)
+    contest = Judged(tmp_path, declaration(**CLINIC).model_copy(update={"readers": table}), unknown=0.1)
+    for name, strength, silent in (("good", 2.0, 0), ("fair", 1.0, 0), ("silent", 2.2, 8)):
+        contest.enter(name, strength, silent=silent)
+    document = board(contest, "good", "fair", "silent")
+    assert document.scorer_version
+    estimates, exempt = hold_to_the_promise(document, BESIDE_ON_BOARD)
+    assert estimates > 20
+    assert exempt == set(BESIDE_ON_BOARD)
+    assert {len(document.pairs), len(document.policies)} == {3}
+    assert document.calls
+    assert document.stability is not None
+    assert document.readers is not None
+
+
+def board(contest: Judged, *names: str) -> LeaderboardDocument:
+    """Return the document of a closed phase of these entries."""
+    cards = {name: contest.card(name) for name in names}
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    some = cards[names[0]]
+    return LeaderboardDocument(
+        challenge="small", phase="season", revision=1, as_of=now, disclosure=Disclosure.CLOSED, case_set="public",
+        case_set_digest="cases", judging_digest="rules", challenge_version="version", alpha=0.05,
+        scorer_version=some.scorer_version, n_cases=some.n_cases, n_patients=some.n_patients, missing=some.missing,
+        entries=tuple(
+            Entry(
+                submission=name, vendor=name, vendor_name=name, algorithm=name, algorithm_name=name, image_id="sha256:0",
+                rank=1, rank_low=1, rank_high=3, tied_with_first=True, macro=card.macro, latency=card.latency,
+                outcomes=card.outcomes, submitted_at=now, evaluated_at=now,
+                findings=tuple(finding.model_copy(update={"numbers": None}) for finding in card.findings),
+            )
+            for name, card in cards.items()
+        ),
+        **fine_parts(contest.rank(*names)),
+    )  # fmt: skip
 
 
 def test_no_number_is_infinite_or_nan(card: ScorecardDocument) -> None:

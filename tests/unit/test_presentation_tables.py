@@ -138,6 +138,32 @@ def test_every_verdict_of_the_calibration_test_is_there(reader: Reader, closed: 
     assert verdicts == {"passes", "fails", "undecided"}
     chances = tables(reader, closed)["pass-chances"].dicts()
     assert [row["true_auc"] for row in chances] == [0.78, 0.84]
+    assert "fracture" not in {row["finding"] for row in chances}
+    assert {row["finding"] for row in chances} <= {"nodule", "effusion", "pneumothorax"}
+
+
+def test_a_chance_to_pass_is_said_to_be_one_finding_s(reader: Reader, closed: PhaseFacts) -> None:
+    for words, said in ((EN, "not for the service"), (RU, "а не для сервиса в целом")):
+        shown = view(tables(reader, closed, words)["pass-chances"], words)
+        assert said in shown.read
+
+
+def test_the_error_at_the_declared_prevalence_stands_beside_that_of_a_perfect_service(
+    reader: Reader, closed: PhaseFacts
+) -> None:
+    table = tables(reader, closed)["prevalence"]
+    told = [row for row in table.dicts() if row["ece"] is not None]
+    assert {row["share"] for row in told} == {"this_set", "declared"}
+    assert all(row["null_mean"] is not None and row["null_p95"] > row["null_mean"] for row in told)
+    assert {"Perfect service: mean", "Perfect service: 95th percentile"} <= {c.title for c in view(table).columns}
+
+
+def test_a_macro_score_of_a_subgroup_tells_its_cases(reader: Reader, closed: PhaseFacts) -> None:
+    rows = tables(reader, closed)["subgroups"].dicts()
+    macro = [row for row in rows if row["finding"] == "macro" and row["auc"] is not None]
+    assert macro
+    assert all(row["n"] == row["auc_n"] > 0 for row in macro)
+    assert all(row["n"] is None for row in rows if row["auc_reason"] == "suppressed")
 
 
 def test_the_subgroups_count_what_is_suppressed(reader: Reader, closed: PhaseFacts) -> None:

@@ -104,6 +104,18 @@ def test_misses_per_1000_are_those_of_abnormal_times_the_prevalence() -> None:
     assert undeclared.missed_per_1000 is None
 
 
+def test_in_a_set_enriched_by_difficulty_nothing_is_said_of_those_who_come() -> None:
+    limits = NormLimits(missed_of_abnormal=0.05, missed_of_incoming=0.5, prevalence=0.06)
+    cases = cases_of([[900]] * 300 + [[0]] * 50, [[1]] * 300 + [[0]] * 50)
+    scores = norm_scores(cases, limits, enriched_by_difficulty=True)
+    assert norm_scores(cases, limits).verdict is Verdict.PASSES
+    assert scores.missed_of_incoming.reason is Reason.ENRICHED_BY_DIFFICULTY
+    assert (scores.missed_of_incoming.value, scores.missed_per_1000) == (None, None)
+    assert scores.verdicts == {"missed_of_abnormal": Verdict.PASSES, "missed_of_incoming": Verdict.UNDECIDED}
+    assert scores.verdict is Verdict.UNDECIDED
+    assert scores.missed_of_abnormal == norm_scores(cases, limits).missed_of_abnormal
+
+
 @pytest.mark.parametrize(
     ("missed", "abnormal", "limit", "verdict"),
     [

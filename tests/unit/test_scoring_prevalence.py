@@ -20,6 +20,7 @@ from arena.scoring.prevalence import (
     DeclaredPrevalence,
     PrevalenceScores,
     brier_at,
+    predictive_values,
     predictive_values_at,
     scores_at_prevalence,
     scores_of_set,
@@ -209,6 +210,19 @@ def test_a_set_enriched_by_difficulty_is_never_re_weighted() -> None:
     everything = (found.ppv, found.npv, found.workload, found.average_precision, found.brier, found.error.estimate)
     assert all(each.value is None and each.reason is Reason.ENRICHED_BY_DIFFICULTY for each in everything)
     assert (found.prevalence, found.source, found.decision_curve) == (declared.share, "registry", None)
+
+
+def test_at_a_threshold_of_its_own_predictive_values_are_re_weighted_or_refused_alike() -> None:
+    declared, column = DeclaredPrevalence(Fraction(1, 20), "registry"), clustered()
+    found = predictive_values(column, 7000, declared, enriched_by_difficulty=False)
+    assert (found.ppv, found.npv) == predictive_values_at(column, 7000, declared.share)
+    assert (found.threshold, found.prevalence, found.source, found.reason) == (7000, declared.share, "registry", None)
+    hard = predictive_values(column, 7000, declared, enriched_by_difficulty=True)
+    bare = predictive_values(column, 7000, None, enriched_by_difficulty=True)
+    for each, reason in ((hard, Reason.ENRICHED_BY_DIFFICULTY), (bare, Reason.NO_PREVALENCE)):
+        assert each.reason is each.ppv.reason is each.npv.reason is reason
+        assert (each.ppv.value, each.npv.value) == (None, None)
+    assert (bare.prevalence, bare.source) == (None, None)
 
 
 def test_no_predictive_value_stands_without_its_prevalence() -> None:

@@ -147,6 +147,17 @@ def test_the_protocol_tells_attempts_and_the_chances_of_the_smallest_finding() -
     assert service_test([fixed(Verdict.UNDECIDED, 1)], rules, attempts_made=1).protocol.chances == ()
 
 
+def test_the_chances_are_those_of_a_finding_that_has_numbers() -> None:
+    rules = CalibrationRules(limit=0.81)
+    rare = absent(Reason.TOO_FEW_PATIENTS, n=400, method=Method.AUC_LOGIT_T)
+    unknown = finding_test("rare", rare, rules, patients_positive=25, patients_negative=375)
+    protocol = service_test([fixed(Verdict.PASSES, 50), unknown], rules, attempts_made=1).protocol
+    assert protocol.chances == tuple(pass_chance(auc, rules, 50, 60) for auc in (0.78, 0.84))
+    assert protocol.chances_finding == fixed(Verdict.PASSES).finding
+    alone = service_test([unknown], rules, attempts_made=1)
+    assert (alone.verdict, alone.protocol.chances, alone.protocol.chances_finding) == (Verdict.UNDECIDED, (), None)
+
+
 def test_equivocal_references_are_read_as_declared() -> None:
     labels = np.array([[1, -1], [0, 0]], dtype=np.int8)
     read = {rule: [array.tolist() for array in equivocal_labels(labels, rule)] for rule in Equivocal}

@@ -36,6 +36,7 @@ SHOWN: list[tuple[type[numbers.Document], type[Any], set[str]]] = [
     (numbers.ReliabilityBin, calibration.ReliabilityBin, set()),
     (numbers.Calibration, calibration.Calibration, set()),
     (numbers.PrevalenceScores, prevalence.PrevalenceScores, set()),
+    (numbers.PredictiveValues, prevalence.PredictiveValues, set()),
     (numbers.FindingNumbers, details.FindingNumbers, set()),
     (numbers.AnyPathology, any_pathology.AnyPathology, set()),
     (numbers.Latency, latency.LatencyScores, set()),

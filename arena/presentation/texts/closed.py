@@ -120,7 +120,7 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "pair.open": ("not separated", "различие не доказано"),
     "stability.line": (
         "first in {percent} %",
-        "первый в {percent} % выборок",
+        "первый в {percent} %",
     ),
     "stability.tau": (
         "Over {resamples} resamples the order agreed with the published one by Kendall's tau {tau} on average.",
@@ -226,6 +226,16 @@ SECTIONS: Final[dict[str, tuple[str, str]]] = {
     "norm.per_1000": (
         "Per 1,000 who come: {value} missed, at most {high} with one-sided 95 % confidence.",
         "На 1000 пациентов потока: пропущено {value}, не более {high} с доверительной вероятностью 95 %.",
+    ),
+    "calibrated.chosen": (
+        (
+            "The entry was chosen on this split, among several of its vendor: the 95 % confidence does not hold, and "
+            "the share reaches its floor less often."
+        ),
+        (
+            "Участник отобран на этой же выборке из нескольких заявок разработчика: доверительная вероятность 95 % не "
+            "выдерживается, показатель достигает минимума реже."
+        ),
     ),
     "partial.range": (
         "Partial AUC: mean sensitivity at false positive rates from {low} to {high}, and standardised after McClish.",

@@ -214,6 +214,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "norm.whole": ("All declared limits together", "Все объявленные пределы вместе"),
     "share.this_set": ("this set", "этот набор"),
     "share.declared": ("declared prevalence", "объявленная распространённость"),
+    "share.declared_calibrated": (
+        "declared prevalence, threshold of the calibration split",
+        "объявленная распространённость, порог по калибровочной выборке",
+    ),
     "share.itself": ("counted in this set", "подсчитано в этом наборе"),
     # attributes of studies
     "attribute.sex": ("Sex", "Пол"),

@@ -107,9 +107,12 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "read.calibrated-thresholds": (
         (
             "A threshold is given only if so many patients were there that the share reaches its floor with 95 % "
-            "confidence."
+            "confidence, for an entry that was not chosen on the split."
         ),
-        "Порог дан, только если пациентов хватило, чтобы доля достигла минимума с доверительной вероятностью 95 %.",
+        (
+            "Порог дан, только если пациентов хватило, чтобы доля достигла минимума с доверительной вероятностью 95 %; "
+            "это верно для участника, которого не отбирали на этой же выборке."
+        ),
     ),
     "table.calibration": ("Calibration", "Калибровка"),
     "read.calibration": (
@@ -175,10 +178,16 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
         "Passes if the lower limit reaches the declared AUC, fails if the upper limit is below it, undecided between.",
         "Соответствует: нижняя граница достигает предела. Не соответствует: верхняя ниже него. Иначе не решено.",
     ),
-    "table.pass-chances": ("Chance to pass", "Вероятность пройти"),
+    "table.pass-chances": ("Chance of one finding to pass", "Вероятность пройти для одного признака"),
     "read.pass-chances": (
-        "How often a service of a true AUC would pass a set of this size, in one attempt and in any of those allowed.",
-        "Как часто сервис с истинной AUC прошёл бы набор такого размера: за одну попытку и за все разрешённые.",
+        (
+            "For the finding with the fewest patients, not for the service: how often it passes at a true AUC, in one "
+            "attempt and in any of those allowed. A service that needs several findings passes less often."
+        ),
+        (
+            "Для признака с наименьшим числом пациентов, а не для сервиса в целом: как часто он пройдёт при истинной "
+            "AUC — за одну попытку и за все разрешённые. Если нужны несколько признаков, сервис проходит реже."
+        ),
     ),
     "table.subgroups": ("AUC by subgroup", "AUC по подгруппам"),
     "read.subgroups": (
@@ -202,8 +211,14 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     ),
     "table.subgroup-differences": ("Differences between subgroups", "Различия между подгруппами"),
     "read.subgroup-differences": (
-        "The first less the second value; p adjusted after Holm within the attribute. Exploratory.",
-        "Первое значение минус второе; p с поправкой Холма в пределах атрибута. Анализ поисковый.",
+        (
+            "The first less the second value. p is adjusted after Holm over the pairs of one attribute and one finding "
+            "only; over the whole table more false differences are to be expected. Exploratory."
+        ),
+        (
+            "Первое значение минус второе. Поправка Холма — по парам значений одного атрибута для одного признака; по "
+            "всей таблице ложных различий будет больше. Анализ поисковый."
+        ),
     ),
     # columns
     "col.rank_low": ("Rank from", "Место от"),
@@ -220,6 +235,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.p_holm": ("p, Holm", "p, Холм"),
     "col.n_patients": ("Patients", "Пациентов"),
     "col.method": ("Method", "Метод"),
+    "col.interval": ("Interval", "Интервал"),
     "col.margin": ("Margin", "Допуск"),
     "col.a_not_inferior": ("First not inferior", "Первый не хуже"),
     "col.b_not_inferior": ("Second not inferior", "Второй не хуже"),
@@ -235,7 +251,6 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "col.place_half": ("Place by score, missing as one half", "По оценке, пропуск — 1/2"),
     "col.macro_exclude_case": ("AUC, missing left out", "AUC, пропуск исключён"),
     "col.rank_exclude_case": ("Rank, missing left out", "Место, пропуск исключён"),
-    "col.interval": ("Interval", "Интервал"),
     "col.rank_low_exclude_case": ("Rank from, missing left out", "Место от, пропуск исключён"),
     "col.rank_high_exclude_case": ("Rank to, missing left out", "Место до, пропуск исключён"),
     "col.place_exclude_case": ("Place by score, missing left out", "По оценке, пропуск исключён"),
