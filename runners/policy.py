@@ -42,14 +42,28 @@ _MASKED = (
     "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
-    # what tells one container about the host's load, disks, kernel and other containers
+    # what tells one container about the host's load, disks, kernel and other containers, but for what run times read
+    # to find out how large they may be: /proc/cgroups, /proc/cpuinfo, /proc/meminfo, /proc/stat and /proc/uptime
+    "/proc/buddyinfo",
     "/proc/cmdline",
     "/proc/diskstats",
     "/proc/interrupts",
     "/proc/kallsyms",
+    "/proc/key-users",
     "/proc/loadavg",
+    "/proc/locks",
     "/proc/partitions",
+    "/proc/pressure",
+    "/proc/schedstat",
+    "/proc/softirqs",
+    "/proc/swaps",
+    "/proc/sys/fs/aio-nr",
+    "/proc/sys/fs/dentry-state",
+    "/proc/sys/fs/file-nr",
+    "/proc/sys/fs/inode-nr",
+    "/proc/sys/fs/inode-state",
     "/proc/vmstat",
+    "/proc/zoneinfo",
     "/sys",
 )
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
