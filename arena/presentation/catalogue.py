@@ -11,11 +11,13 @@ from typing import Final
 from arena.presentation.language import Language, integer, plural_form
 from arena.presentation.texts.closed import SECTIONS
 from arena.presentation.texts.codes import CODES
+from arena.presentation.texts.queue import QUEUE
 from arena.presentation.texts.tables import TABLES
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     **CODES,
     **SECTIONS,
+    **QUEUE,
     **TABLES,
     # navigation and page furniture
     "site": ("Arena", "Арена"),
@@ -175,7 +177,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{positive} of {total} studies show the finding.",
         "Признак есть в {positive} из {total} исследований.",
     ),
-    "chart.chance": ("Dashed line: chance, 0.5.", "Пунктир — случайное угадывание, 0,5."),
+    "chart.chance": ("Grey strokes: chance, 0.5.", "Серые штрихи — случайное угадывание, 0,5."),
     "chart.forest_note": (
         "Comparisons by finding are exploratory and move no rank.",
         "Сравнения по отдельным признакам — поисковые и на места не влияют.",
@@ -268,35 +270,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "finding.note": (
         "PPV and NPV hold for this set's share of positives. Cells give the value and its 95 % interval.",
         "ПЦПР и ПЦОР относятся к доле исследований с признаком в этом наборе. В ячейке — значение и его 95 % ДИ.",
-    ),
-    # the queue
-    "queue.title": ("Live queue", "Очередь"),
-    "queue.position": ("Position", "Номер"),
-    "queue.stage": ("Stage", "Стадия"),
-    "queue.progress": ("Progress", "Ход"),
-    "queue.elapsed": ("Elapsed", "Прошло"),
-    "queue.cases": ("{done} of {total} cases", "{done} из {total} случаев"),
-    "queue.line": (
-        "In the queue: {waiting} waiting, {running} running",
-        "В очереди: ждут {waiting}, в работе {running}",
-    ),
-    "queue.updated": (
-        "Checked {time} UTC; this list renews itself.",
-        "Проверено в {time} UTC; список обновляется сам.",
-    ),
-    "stage.queued": ("queued", "в очереди"),
-    "stage.running": ("running", "выполняется"),
-    "stage.recorded": ("scoring", "подсчёт"),
-    "stage.scored": ("scored", "оценено"),
-    "stage.held": ("held", "остановлено"),
-    "stage.held_why": (
-        "The host could not finish it; the organiser will continue it. Until then it counts towards the quota.",
-        "Сбой на стороне площадки; организатор продолжит. До тех пор попытка учитывается в квоте.",
-    ),
-    "stage.unscored": ("ended without a score", "завершено без оценки"),
-    "stage.unscored_why": (
-        "The organiser ended it, or the host did not get through with it; `arena submission` gives the reason.",
-        "Завершено организатором либо площадка не смогла его выполнить; причину сообщает `arena submission`.",
     ),
     # outcomes of cases
     "outcome.ok": ("answered", "с ответом"),
