@@ -30,6 +30,7 @@ IMAGE, POSTGRES, ALGORITHM = "arena:test", "arena-postgres:1", "arena-test-compo
 SOCKET = Path("/var/run/docker.sock")
 CASES = 40
 READY_SECONDS = 240
+SECCOMP_FILTER = 2  # seccomp(2): SECCOMP_MODE_FILTER
 
 ANSWERING = b"""
 import sys
@@ -116,6 +117,11 @@ class Composition:
                 return answer
             time.sleep(1)
         pytest.fail(f"{what} within {READY_SECONDS} s\n{self.compose('logs', '--no-color', '--tail', '40')}")
+
+    def sandboxes(self) -> list[Any]:
+        """Read from the database what held the containers of the only evaluation."""
+        asked = 'PGPASSWORD="$POSTGRES_PASSWORD" psql -U arena -tAc "select sandboxes from evaluation" arena'
+        return list(json.loads(self.compose("exec", "-T", "database", "sh", "-c", asked)))
 
     def container(self, service: str) -> Any:
         """Tell how the engine runs a service."""
@@ -213,7 +219,12 @@ def test_the_composed_worker_evaluates_a_submission(composition: Composition, tm
     home = composition.environment["ARENA_HOME"]
     assert [(mount["Destination"], mount["RW"]) for mount in server["Mounts"]] == [("/public", False)]
     assert not [name for name in server["Config"]["Env"] if "VAULT" in name or "DOCKER" in name or home in name]
-    assert {mount["Destination"] for mount in worker["Mounts"]} == {home, "/var/run/docker.sock"}
+    assert {mount["Destination"] for mount in worker["Mounts"]} == {home, "/var/run/docker.sock", "/sys/fs/cgroup"}
+    (sandbox,) = composition.sandboxes()
+    asked, held = sandbox["requested"], sandbox["kernel_holds"]
+    assert held["seen"] is True, held
+    assert (held["memory_bytes"], held["pids"]) == (asked["memory_bytes"], asked["pids"])
+    assert held["seccomp_mode"] == SECCOMP_FILTER
     for service in (server, worker):
         assert service["Config"]["User"].split(":")[0] != "0"
         assert service["HostConfig"]["ReadonlyRootfs"]
