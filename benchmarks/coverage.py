@@ -17,8 +17,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from arena.ranking.adjustment import Adjustment
 from arena.ranking.differences import compare_all
@@ -27,7 +25,6 @@ from arena.scoring.estimates import Estimate, Interval
 from arena.scoring.influence import (
     Cases,
     Column,
-    Influence,
     column_auc,
     column_variance,
     make_cases,
@@ -36,27 +33,18 @@ from arena.scoring.influence import (
     sum_of_squares,
 )
 from arena.scoring.intervals import auc_estimate, delong_interval
+from benchmarks.binormal import Floats, Trial, correlated, influence_of, ranks_as_codes, separation
+from benchmarks.pair_coverage import DESIGNS, PAIRS, at_the_margin, two_entries
 
 TRIALS = 10_000
 SEED = 20_260_301
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
 AUCS = (0.70, 0.81, 0.90, 0.95)
-FINDINGS, CORRELATION = 12, 0.5
+FINDINGS = 12
 ICC = 0.7
 ENTRIES, RANK_RESAMPLES = 5, 999
 REDRAW = 50
 """Trials after which the references of the macro cells are drawn again."""
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One trial: whether the interval lay wholly above or below the truth, and whether the method beside held it."""
-
-    too_high: bool
-    too_low: bool
-    other_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +71,6 @@ class Tally:
     def error(self) -> float:
         """Monte-Carlo standard error of `covered`."""
         return math.sqrt(self.covered * (1 - self.covered) / self.n)
-
-
-def separation(auc: float) -> float:
-    """Return how far positives lie above negatives."""
-    return math.sqrt(2) * float(ndtri(auc))
-
-
-def ranks_as_codes(scores: Floats) -> NDArray[np.int64]:
-    """Return the place of each score among all, 0 the lowest; the scores are continuous, so none tie."""
-    codes = np.empty(scores.size, dtype=np.int64)
-    codes[np.argsort(scores)] = np.arange(scores.size)
-    return codes
 
 
 def interval_of(column: Column) -> tuple[Estimate, float]:
@@ -168,19 +144,13 @@ def macro(auc: float) -> Callable[[np.random.Generator], Iterator[Trial]]:
 
     def trials(rng: np.random.Generator) -> Iterator[Trial]:
         while True:
-            severity = _correlated(rng, FINDINGS, 200)
+            severity = correlated(rng, FINDINGS, 200)
             positive = severity > np.median(severity, axis=1, keepdims=True)
             cases = [make_cases(row, np.arange(200), 200) for row in positive]
             for _ in range(REDRAW):
-                yield _macro_trial(_correlated(rng, FINDINGS, 200) + separation(auc) * positive, cases, auc)
+                yield _macro_trial(correlated(rng, FINDINGS, 200) + separation(auc) * positive, cases, auc)
 
     return trials
-
-
-def _correlated(rng: np.random.Generator, rows: int, cases: int) -> Floats:
-    """Return standard normal values, shape (rows, cases), that correlate by .5 between rows."""
-    shared, own = rng.normal(size=cases), rng.normal(size=(rows, cases))
-    return np.asarray(math.sqrt(CORRELATION) * shared + math.sqrt(1 - CORRELATION) * own, dtype=np.float64)
 
 
 def _macro_trial(scores: Floats, cases: list[Cases], auc: float) -> Trial:
@@ -212,7 +182,7 @@ def rank_sets(aucs: tuple[float, ...]) -> Callable[[np.random.Generator], Iterat
         cases = make_cases(positive, np.arange(200), 200)
         shift = np.array([separation(auc) for auc in aucs])[:, None] * positive
         while True:
-            scores = _correlated(rng, len(aucs), 200) + shift
+            scores = correlated(rng, len(aucs), 200) + shift
             entries = [influence_of(make_column(ranks_as_codes(row), cases, size=200)) for row in scores]
             seed = int(rng.integers(2**63))
             by_max_t = compare_all(entries, adjustment=Adjustment.MAX_T, seed=seed, resamples=RANK_RESAMPLES)
@@ -225,16 +195,6 @@ def rank_sets(aucs: tuple[float, ...]) -> Callable[[np.random.Generator], Iterat
             yield Trial(too_high=behind, too_low=ahead and not behind, other_held=other_held)
 
     return trials
-
-
-def influence_of(column: Column) -> Influence:
-    """Return what comparisons need of an entry with one finding."""
-    found = column_auc(column)
-    assert found is not None
-    assert found.table is not None
-    mean = mean_influence([column], [found.table])
-    held = column.cases.patients_positive, column.cases.patients_negative
-    return Influence(found.auc.exact, mean, mean[:, None], ("finding",), *held)
 
 
 def _hold(sets: tuple[Rank, ...], true: list[int]) -> bool:
@@ -262,6 +222,17 @@ def cells() -> dict[str, list[Cell]]:
         "single": main + shown,
         "clustered": [Cell("120 patients, 200 studies", f"{auc:.2f}", wide, clustered(auc)) for auc in AUCS],
         "macro": [Cell("12 findings of 200 patients", f"{auc:.2f}", narrow, macro(auc)) for auc in AUCS],
+        "pairs": [
+            Cell(f"{m} / {n}", f"{a:.2f} v {b:.2f}", (93.5, 98.0), two_entries(m, n, a, b))
+            for m, n in DESIGNS
+            for a, b in PAIRS
+        ],
+        "margin": [
+            Cell(f"{m} / {n}", f"{a:.2f} v {b:.2f}", (97.0, 100.0), at_the_margin(m, n, a, b))
+            for m, n in DESIGNS
+            for a, b in PAIRS
+            if a < b
+        ],
         "ranks": [Cell("100 + 100 patients", name, (95.0, 100.0), rank_sets(aucs)) for name, aucs in spaced.items()],
     }
 
@@ -296,18 +267,24 @@ OTHERS = {
     "single": "symmetric DeLong",
     "clustered": "studies taken for patients",
     "macro": "variances added",
+    "pairs": "± 1.96 SE",
+    "margin": "± 1.96 SE",
     "ranks": "Holm",
 }
 TITLES = {
     "single": "One finding, one study for each patient",
     "clustered": "Several studies of one patient",
     "macro": "Macro AUC over findings of the same patients",
+    "pairs": "The difference of two entries on the same patients",
+    "margin": "Non-inferiority of an entry that loses the whole margin",
     "ranks": "Rank sets, all entries at once",
 }
 NOTES = {
     "single": "Design: positives / negatives. The interval: logit with Student's t. Required: 93.5 to 96.5 %.",
     "clustered": clustered.__doc__,
     "macro": macro.__doc__,
+    "pairs": two_entries.__doc__,
+    "margin": at_the_margin.__doc__,
     "ranks": rank_sets.__doc__,
 }
 

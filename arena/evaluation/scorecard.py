@@ -38,7 +38,7 @@ from arena.scoring.thresholds import ThresholdChoice, set_threshold
 from arena.scoring.verdict import ServiceTest, equivocal_labels, finding_test, join_equivocal, service_test
 from arena.store import clinical, documents, numbers
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 ATTEMPTS_USED_UP = "attempts_used_up"
 SET_NOT_FRESH = "set_not_fresh"
 

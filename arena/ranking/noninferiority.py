@@ -46,7 +46,7 @@ def non_inferiority(a: Rankable, b: Rankable, *, margin: Fraction, alpha: float)
 
     One-sided at α/2: a is not inferior exactly where the two-sided interval of the difference at 1 − α lies above −δ,
     so the same α serves both questions (ICH E9, sections 3.3.2 and 5.5). The interval is that of `pair_limits`, joined
-    from those of both scores: the difference − 1.96 standard errors errs in up to 9 % of trials instead of 2.5 % where
+    from those of both scores: the difference − 1.96 standard errors errs in up to 8 % of trials instead of 2.5 % where
     both scores are high, for the entry that claims. The p value belongs to the same limit.
 
     Args:

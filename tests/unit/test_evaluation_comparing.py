@@ -48,7 +48,44 @@ def test_the_better_of_a_pair_comes_first_and_both_adjustments_stand_beside_each
         assert pair.p_holm is not None
         assert pair.p <= min(pair.p_holm, pair.p_adjusted)
         assert pair.p_adjusted == pair.p_max_t
-        assert pair.n_patients == contest.cases
+        assert (pair.n, pair.n_patients) == (contest.cases, contest.cases)
+        assert pair.n_positive == int((contest.labels == 1).any(axis=1).sum())
+        assert (pair.method, pair.interval) == ("paired_influence", "mover_logit_t")
+        assert pair.high is not None
+        assert pair.difference < pair.high
+
+
+def test_a_pair_counts_what_has_a_known_reference(tmp_path: Path) -> None:
+    contest = Judged(tmp_path, unknown=0.3)
+    contest.enter("good", 2.0)
+    contest.enter("fair", 1.0, silent=8)
+    known = (contest.labels >= 0).any(axis=1)
+    assert 0 < known.sum() < contest.cases
+    ranked = contest.rank("good", "fair")
+    told = fine(ranked).stability
+    assert told is not None
+    for each in (ranked.pairs[0], told):
+        assert each.n == each.n_patients == int(known.sum())
+        assert each.n_positive == int((contest.labels == 1).any(axis=1).sum())
+
+
+def test_where_cases_are_left_out_a_pair_counts_what_both_answered(tmp_path: Path) -> None:
+    contest = Judged(tmp_path, declaration(**CLINIC | {"missing": "exclude_case"}), unknown=0.3)
+    contest.enter("good", 2.0, silent=5)
+    contest.enter("fair", 1.0, silent=8)
+    number = np.arange(contest.cases)
+    counted = (contest.labels >= 0).any(axis=1) & (number % 5 > 0) & (number % 8 > 0)
+    (pair,) = contest.rank("good", "fair").pairs
+    assert pair.n == pair.n_patients == int(counted.sum())
+    assert pair.n_positive == int((contest.labels == 1)[counted].any(axis=1).sum())
+
+
+def test_an_entry_and_its_copy_stand_at_a_difference_of_nothing(tmp_path: Path) -> None:
+    contest = Judged(tmp_path)
+    contest.enter("one", 1.5, seed=1)
+    contest.enter("copy", 1.5, seed=1)
+    (pair,) = contest.rank("one", "copy").pairs
+    assert (pair.difference, pair.low, pair.high, pair.p) == (0, 0, 0, 1)
 
 
 def test_non_inferiority_is_tested_both_ways_where_a_margin_is_declared(contest: Judged, tmp_path: Path) -> None:
@@ -165,6 +202,8 @@ def test_readers_stand_on_the_board_with_exact_intervals(tmp_path: Path) -> None
     assert (mean.sensitivity.value, mean.sensitivity.low, mean.source) == (0.8, None, "2026")
     assert readers.curves[0].points == ((0.0, 0.0), (0.1, 0.8), (1.0, 1.0))
     assert readers.curves[0].auc.value == pytest.approx(0.85)
+    assert (readers.curves[0].auc.n, readers.curves[0].auc.reason) == (None, "no_counts")
+    assert (mean.sensitivity.n, mean.sensitivity.n_positive) == (None, None)
 
 
 def test_an_entry_below_a_floor_is_told_of_and_compared_with_nobody(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Limits of differences between entries: joined from the published limits of both."""
+"""Limits of differences between entries: joined from the published limits of both.
+
+How often they hold the truth stands in tests/unit/test_coverage_pairs.py.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from arena.ranking.noninferiority import non_inferiority
 from arena.scoring.estimates import Interval
 from arena.scoring.influence import Influence, make_cases, make_column
 from arena.scoring.intervals import auc_estimate
-from benchmarks.coverage import influence_of, ranks_as_codes, separation
+from benchmarks.binormal import influence_of, ranks_as_codes, separation
 
 MARGIN = Fraction(5, 100)
 
@@ -35,31 +38,6 @@ def ordered(*codes: int, m: int = 40, n: int = 40) -> Influence:
 
 
 PERFECT = ordered(*([1] * 40 + [0] * 40))
-
-
-@pytest.mark.parametrize(
-    ("m", "n", "new", "standard"),
-    [(30, 30, 0.93, 0.98), (40, 160, 0.93, 0.98), (80, 120, 0.93, 0.98), (80, 120, 0.90, 0.95)],
-)
-def test_an_entry_worse_by_the_margin_is_called_not_inferior_in_at_most_its_share_of_trials(
-    m: int, n: int, new: float, standard: float
-) -> None:
-    rng, trials = np.random.default_rng([31, m, n, round(1000 * new)]), 1_500
-    erred = sum(
-        non_inferiority(*drawn(rng, m, n, new, standard), margin=MARGIN, alpha=0.05).non_inferior for _ in range(trials)
-    )
-    # 2.5 % and 1.7 Monte-Carlo errors; difference − 1.96 · SE errs in 3.3 to 9.4 %.
-    assert erred / trials <= 0.032
-
-
-@pytest.mark.parametrize(("m", "n"), [(30, 30), (40, 160)])
-def test_the_limits_of_a_pair_hold_the_true_difference_where_both_are_good(m: int, n: int) -> None:
-    rng, trials = np.random.default_rng([32, m, n]), 1_500
-    found = [pair_limits(*drawn(rng, m, n, 0.93, 0.98)).at(0.025) for _ in range(trials)]
-    truth = 0.93 - 0.98
-    assert sum(limits.low <= truth <= limits.high for limits in found) / trials >= 0.938
-    assert sum(limits.low > truth for limits in found) / trials <= 0.034
-    assert sum(limits.high < truth for limits in found) / trials <= 0.034
 
 
 def test_joined_limits_are_the_root_of_the_squared_distances_less_what_both_share() -> None:
