@@ -1,7 +1,12 @@
-"""The coverage study in short: the same cells and streams as docs/coverage.md, fewer trials."""
+"""The coverage study in short: every cell of docs/coverage.md that has a band, on the same streams, in fewer trials.
+
+The streams are seeded, so that a run gives what the one before gave; the Monte-Carlo errors say how near to its band a
+right method may come by chance, and so how small a fault these runs can see.
+"""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -16,28 +21,31 @@ SINGLE = [(index, cell) for index, cell in enumerate(STUDY["single"]) if cell.ba
     ("index", "cell"), SINGLE, ids=lambda value: f"{value.design} {value.truth}" if isinstance(value, Cell) else ""
 )
 def test_the_interval_of_one_finding_covers_95_percent(index: int, cell: Cell) -> None:
-    tally = run("single", index, cell, trials=1_500)
-    assert 0.935 <= tally.covered <= 0.965
+    tally = run("single", index, cell, trials=5_000)
+    assert 0.935 <= tally.covered <= 0.965  # Monte-Carlo error 0.31 points: the band is 4.9 of them on either side
 
 
-@pytest.mark.parametrize("index", [0, 3])
+@pytest.mark.parametrize("index", range(len(STUDY["clustered"])))
 def test_the_interval_covers_where_patients_have_several_studies(index: int) -> None:
-    tally = run("clustered", index, STUDY["clustered"][index], trials=1_500)
-    assert 0.925 <= tally.covered <= 0.975
-    assert tally.other < 0.90  # studies taken for patients: the trial can fail
+    tally = run("clustered", index, STUDY["clustered"][index], trials=5_000)
+    assert 0.925 <= tally.covered <= 0.975  # Monte-Carlo error 0.31 points
+    assert tally.other < 0.92  # studies taken for patients, 90 % at best, at an error of 0.43: the trial can fail
 
 
-@pytest.mark.parametrize("index", [0, 3])
+@pytest.mark.parametrize("index", range(len(STUDY["macro"])))
 def test_the_macro_interval_covers_where_findings_share_patients(index: int) -> None:
-    tally = run("macro", index, STUDY["macro"][index], trials=800)
-    assert 0.935 <= tally.covered <= 0.965
-    assert tally.other < 0.85  # variances added as if findings were independent
+    tally = run("macro", index, STUDY["macro"][index], trials=2_500)
+    assert 0.935 <= tally.covered <= 0.965  # Monte-Carlo error 0.44 points
+    assert tally.other < 0.80  # variances added as if findings were independent, 76 % at an error of 0.9
 
 
 @pytest.mark.parametrize("index", range(len(STUDY["ranks"])))
 def test_rank_sets_hold_all_true_ranks_at_once(index: int) -> None:
-    tally = run("ranks", index, STUDY["ranks"][index], trials=300)
-    assert tally.covered >= 0.93  # 95 % less 1.6 Monte-Carlo errors
+    cell = STUDY["ranks"][index]
+    trials = 700 if cell.truth.startswith("ten") else 2_000  # ten entries are 45 pairs, seven times the time
+    tally = run("ranks", index, cell, trials=trials)
+    # 95 % less one Monte-Carlo error: 0.49 points, 0.82 for ten entries. In 10,000 trials the least is 95.7 %.
+    assert tally.covered >= 0.95 - math.sqrt(0.95 * 0.05 / trials)
 
 
 def test_a_shorter_run_is_the_beginning_of_a_longer_one() -> None:
