@@ -88,6 +88,6 @@ def test_why_an_evaluation_is_held_is_printed_in_one_line(
     evaluate.report(cast("Any", host), as_json=False)
     first, second = capsys.readouterr().out.splitlines()
     assert first == "Evaluations: 1 held."
-    assert second.startswith("  e-1 is held, ")
+    assert second.startswith("  e-1 is held: ImageUnavailable")
     assert r"l\x0a2026-05-01" in second
     assert "\x1b" not in second
