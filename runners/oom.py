@@ -97,8 +97,8 @@ def _files(membership: Path, container: str, groups: Path) -> _Files | None:
             paths |= dict.fromkeys(controllers.split(","), path.lstrip("/"))
     if "memory" in paths:
         folder = groups / "memory" / paths["memory"]
-        # Where the limit of memory with swap is that of memory it is come to first, and Linux 6.18 then counts nothing in
-        # either counter. Podman sets both limits, Docker where it finds that the kernel counts swap.
+        # Where the limit of memory with swap is that of memory it is come to first, and Linux 6.18 then counts neither.
+        # Podman sets both limits, Docker where it finds that the kernel counts swap.
         peaks = tuple(
             (folder / f"{which}.max_usage_in_bytes", folder / f"{which}.limit_in_bytes")
             for which in ("memory", "memory.memsw")

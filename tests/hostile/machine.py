@@ -92,7 +92,10 @@ def _staged(temporary: Path) -> Iterator[str]:
 
 def _mounts() -> Iterator[str]:
     for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
-        yield " ".join(line.split()[:3])
+        source, at, kind = line.split()[:3]
+        # Podman mounts its store on itself while it uses it.
+        if not (at.endswith("/overlay") and kind != "overlay"):
+            yield f"{source} {at} {kind}"
 
 
 def _command(folder: Path) -> str:
