@@ -127,7 +127,7 @@ def test_an_auc_has_two_decimals_while_open_and_three_when_closed() -> None:
 def test_an_estimate_is_told_in_words() -> None:
     estimate = EstimateRecord(value=0.87, low=0.82, high=0.91, n=100)
     assert EN.estimate(estimate, 2) == f"0.87 (95{NBSP}% interval 0.82 to 0.91)"
-    assert RU.estimate(estimate, 2) == f"0,87 (95{NBSP}% интервал от 0,82 до 0,91)"
+    assert RU.estimate(estimate, 2) == f"0,87 (95{NBSP}% ДИ от 0,82 до 0,91)"
 
 
 def test_an_absent_value_is_told_as_absent_and_never_as_zero() -> None:

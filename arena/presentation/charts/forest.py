@@ -78,7 +78,9 @@ def _row(place: int, name: str, estimate: EstimateRecord, words: Words) -> dict[
 def _filled(shape: Spec, rows: list[dict[str, Any]], estimates: list[EstimateRecord], height: int) -> Spec:
     scale = shared_scale(estimates)
     spec = copy.deepcopy(shape)
-    spec["datasets"] = {"entries": rows, "chance": [{"value": CHANCE}] if scale.shows_chance else []}
+    # Marks of chance stand beside the intervals only, so that no line goes through a name.
+    chance = [{"place": row["place"], "chance": CHANCE} for row in rows] if scale.shows_chance else []
+    spec["datasets"] = {"entries": rows, "chance": chance}
     spec["height"] = height
     set_domain(spec, "x", scale.low, scale.high, scale.ticks)
     return spec
@@ -94,7 +96,9 @@ def _layers(words: Words, left: float) -> list[alt.Chart]:
     )
     low, value = alt.X("low:Q", scale=scale, axis=top), alt.X("value:Q", scale=scale, axis=top)
     return [
-        chart("chance").mark_rule(color=GREY, strokeDash=[4, 4], strokeWidth=1.5).encode(x=value),
+        chart("chance")
+        .mark_tick(color=GREY, thickness=1.5, height=16, yOffset=_MARK_DY)
+        .encode(x=alt.X("chance:Q", scale=scale, axis=top), y=rows_axis()),
         base.mark_rule(strokeWidth=3, strokeCap="round", yOffset=_MARK_DY).encode(x=low, x2="high:Q"),
         base.mark_point(filled=True, size=90, opacity=1, yOffset=_MARK_DY).encode(x=value),
         name_text("entries", left),
