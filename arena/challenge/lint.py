@@ -6,15 +6,17 @@ The thresholds on sizes: 400 studies with 10 % of each class is what the Moscow 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
+from statistics import NormalDist
 
 from arena.challenge.bundle import LANGUAGES, Bundle
 from arena.challenge.clinical_lint import clinical_weaknesses
 from arena.challenge.own_metrics import installed_metrics
 from arena.challenge.phases import PhaseState, phase_status
-from arena.challenge.schema import Declaration, Phase, Show
+from arena.challenge.schema import Declaration, EntryRule, Phase, Show
 from arena.challenge.weakness import Severity, Weakness
 from arena.scoring.missing import MissingPolicy
 from arena.store.tables import CaseSet, Split
@@ -25,6 +27,9 @@ MIN_PATIENTS = 50
 
 LEAST_MIN_PER_CLASS = 30
 MIN_CLASS_SHARE = 0.10
+MAX_LEARNED = 0.60
+"""What the Ladder holds a vendor that knows nothing to, as macro AUC on the hidden labels (docs/security.md)."""
+
 MAX_TOTAL = 30
 """More submissions than this teach an attacker the hidden labels by their scores alone."""
 
@@ -45,6 +50,7 @@ def lint(bundle: Bundle, now: datetime, imported: Mapping[str, CaseSet]) -> list
         *_metrics(declaration),
         *_windows(declaration, now),
         *_quotas(declaration),
+        *(weakness for phase in declaration.phases for weakness in _learned(phase, imported)),
         *_sets(declaration, imported),
         *clinical_weaknesses(declaration, imported),
         *(weakness for case_set in imported.values() for weakness in _sizes(declaration, case_set)),
@@ -121,11 +127,46 @@ def _quotas(declaration: Declaration) -> Iterator[Weakness]:
             text = f"{phase.quota.total} scores can teach a vendor the hidden labels; up to {MAX_TOTAL} are advised"
             yield Weakness(Severity.WEAK, f"{where}.quota.total", text)
         if not phase.feedback.ladder:
-            text = "each better score is shown, however little it is better: vendors learn more of the hidden labels"
+            which = "each better score" if phase.entry_rule is EntryRule.BEST else "each score"
+            text = f"{which} is shown, however little it is better: vendors learn more of the hidden labels"
             yield Weakness(Severity.WEAK, f"{where}.feedback.ladder", text)
         if phase.show is Show.OPEN:
             text = "curves are public while the phase is open, and each step of a curve is one hidden case"
             yield Weakness(Severity.WEAK, f"{where}.show", text)
+
+
+def _learned(phase: Phase, imported: Mapping[str, CaseSet]) -> Iterator[Weakness]:
+    """Say what a vendor that knows nothing reaches on the hidden labels within the quota, where the Ladder is off."""
+    case_set = imported.get(phase.cases)
+    if phase.follows is not None or phase.feedback.ladder or case_set is None:
+        return
+    counts = [(each["positive"], each["negative"]) for each in case_set.counts.values()]
+    reached = guessers_auc(phase.quota.total, counts)
+    if reached > MAX_LEARNED:
+        text = (
+            f"without the Ladder {phase.quota.total} scores lead a vendor that knows nothing to an AUC of up to "
+            f"{reached:.2f} on the hidden labels, over {MAX_LEARNED:.2f}; with it the default quota keeps below that"
+        )
+        yield Weakness(Severity.WEAK, f"phases.{phase.name}.feedback.ladder", text)
+
+
+def guessers_auc(attempts: int, counts: Sequence[tuple[int, int]]) -> float:
+    """Return the macro AUC of guesses that vote, each weighted by how far its shown macro AUC is from 0.5.
+
+    A uniform guess's AUC has variance (m + n + 1) / 12mn on m positives and n negatives (Mann and Whitney 1947), and
+    so the mean of K findings has s² = Σ (m + n + 1) / 12mn / K². The weights make the vote's mean differ between the
+    classes by q·s² after q guesses, at a standard deviation of s·√(q/12): its AUC is Φ(s·√(6q)). A test holds this
+    against simulation.
+
+    Args:
+        attempts: Guesses whose score is shown, q.
+        counts: Positives and negatives of each finding.
+    """
+    held = [(m, n) for m, n in counts if m > 0 and n > 0]
+    if not held:
+        return 0.5
+    variance = sum((m + n + 1) / (12 * m * n) for m, n in held) / len(held) ** 2
+    return float(NormalDist().cdf(math.sqrt(6 * attempts * variance)))
 
 
 def _sets(declaration: Declaration, imported: Mapping[str, CaseSet]) -> Iterator[Weakness]:

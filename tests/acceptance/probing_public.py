@@ -1,4 +1,4 @@
-"""Everything that a stranger can read of a challenge without leave: the API, its CSV and the plain pages."""
+"""Everything that a stranger can read of a challenge without leave: the API, its CSV, the plain pages and the board."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from arena.presentation.reader import Reader
 from arena.store.documents import LeaderboardDocument
 from arena.store.session import Store
 from arena.store.tables import Leaderboard
+from tests.acceptance.probing_board import board_pages
 from tests.seeding import NOW
 
 BOARD = "/api/v1/challenges/small/phases/season"
@@ -78,7 +79,7 @@ def see(store: Store, public: BlobStore, submissions: Sequence[str]) -> Seen:
         row = session.exec(select(Leaderboard).order_by(col(Leaderboard.revision).desc())).first()
     assert row is not None
     document = LeaderboardDocument.model_validate_json(public.get(row.document_sha256))
-    return Seen(asyncio.run(ask_all()), document.model_dump(mode="json"))
+    return Seen(asyncio.run(ask_all()) | board_pages(reader, submissions), document.model_dump(mode="json"))
 
 
 def addresses(submissions: Sequence[str]) -> Iterator[str]:

@@ -33,6 +33,7 @@ from arena.store.tables import (
 )
 from tests.acceptance.probing import Labels, Season, references
 from tests.acceptance.probing_public import Seen, see
+from tests.acceptance.probing_scripted import ScriptedSeason
 from tests.seeding import NOW
 
 LATER = NOW + timedelta(days=1)
@@ -42,7 +43,7 @@ LATER = NOW + timedelta(days=1)
 class Replay:
     """A copy of a season's rows; files other than public documents are the season's own."""
 
-    season: Season
+    season: Season | ScriptedSeason
     store: Store
     public: BlobStore
     child: ScoringChild
@@ -117,7 +118,7 @@ class Replay:
 
 
 @contextmanager
-def replaying(season: Season, home: Path, child: ScoringChild) -> Iterator[Replay]:
+def replaying(season: Season | ScriptedSeason, home: Path, child: ScoringChild) -> Iterator[Replay]:
     """Copy a season's rows into a new folder."""
     home.mkdir()
     with (

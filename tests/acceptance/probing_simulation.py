@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import expit, logit, ndtr
 
 from tests.acceptance.probing_attacks import SPREAD, read_curve
 
@@ -36,13 +36,20 @@ def macro_with_influence(scores: Floats, labels: Labels) -> tuple[float, Floats]
     total, influence = 0.0, np.zeros(n)
     for place in range(findings):
         held = labels[:, place]
-        wins = (np.sign(scores[held, place][:, None] - scores[~held, place][None, :]) + 1) / 2
-        auc = float(wins.mean())
+        above, below = scores[held, place], scores[~held, place]
+        auc = float(np.mean(won := _won(above, below)))
         total += auc
-        for cases, placement in ((held, wins.mean(axis=1)), (~held, 1 - (1 - wins).mean(axis=0))):
+        for cases, placement in ((held, won), (~held, 1 - _won(below, above))):
             count = placement.size
             influence[cases] += (placement - auc) / count * math.sqrt(count / (count - 1))
     return total / findings, influence / findings
+
+
+def _won(ones: Floats, others: Floats) -> Floats:
+    """Return, for each of `ones`, the share of `others` below it, ties counted as half."""
+    ordered = np.sort(others)
+    either = np.searchsorted(ordered, ones, "left") + np.searchsorted(ordered, ones, "right")
+    return np.asarray(either / (2 * others.size), dtype=np.float64)
 
 
 Verdict = Callable[[float, Floats], float | None]
@@ -78,7 +85,7 @@ class Ladder:
     Without `chance` it is the rule as first published, which lets whoever begins low go up by small steps.
     """
 
-    def __init__(self, eta: float, *, chance: bool = True) -> None:
+    def __init__(self, eta: float = 0.01, *, chance: bool = True) -> None:
         self._eta = eta
         self._floor = 0.5 + eta if chance else 0.0
         self._shown: tuple[float, Floats] | None = None
@@ -91,6 +98,91 @@ class Ladder:
                 return None
         self._shown = score, influence
         return round(score, 2)
+
+
+class Told(Ladder):
+    """The Ladder, read in one document alone; what that tells of a shown score stands in `read`."""
+
+    def __call__(self, score: float, influence: Floats) -> float | None:
+        if super().__call__(score, influence) is None:
+            return None
+        return self.read(score, influence)
+
+    def read(self, score: float, influence: Floats) -> float:
+        """Return the attacker's estimate of a shown score."""
+        raise NotImplementedError
+
+
+class Row(Told):
+    """Value and limits with two decimals: together they tell the score more finely than the value alone."""
+
+    def read(self, score: float, influence: Floats) -> float:
+        if not 0 < score < 1:
+            return round(score, 2)
+        half = 1.96 * math.sqrt(float(np.square(influence).sum())) / (score * (1 - score))
+        low, high = (round(float(expit(logit(score) + side * half)), 2) for side in (-1, 1))
+        between = [(low + down, high + up) for down in _GRAIN for up in _GRAIN]
+        centres = [float(expit((logit(a) + logit(b)) / 2)) for a, b in between if 0 < a < 1 and 0 < b < 1]
+        value = round(score, 2)
+        least, most = (max(value - 0.005, min(centres, default=0)), min(value + 0.005, max(centres, default=1)))
+        return (least + most) / 2
+
+
+_GRAIN = (-0.005, 0.005)
+
+
+class OneBit(Told):
+    """No number: only whether the attempt stands. The score is taken to be as far up as a step is on average."""
+
+    _STEP = 0.02
+
+    def __init__(self, eta: float = 0.01) -> None:
+        super().__init__(eta)
+        self._guessed = 0.5
+
+    def read(self, score: float, influence: Floats) -> float:
+        self._guessed += self._STEP
+        return self._guessed
+
+
+class Neighbours(Told):
+    """Rank and rank set among other vendors, which know a little; no score.
+
+    Each neighbour's score is public, so the attacker takes its own to lie among those that it is not told apart from,
+    and above what it was shown before.
+    """
+
+    _STRENGTHS = (0.0, 0.1, 0.2, 0.35, 0.5)
+    """By how many standard deviations a neighbour's answers for positives lie above those for negatives."""
+
+    _ALPHA = 0.05
+
+    def __init__(self, eta: float = 0.01) -> None:
+        super().__init__(eta)
+        self._guessed = 0.5
+        self._others: list[tuple[float, Floats]] = []
+
+    def meet(self, labels: Labels, rng: np.random.Generator) -> None:
+        """Draw the neighbours' answers."""
+        drawn = (rng.normal(size=labels.shape) + strength * labels for strength in self._STRENGTHS)
+        self._others = [macro_with_influence(scores, labels) for scores in drawn]
+
+    def read(self, score: float, influence: Floats) -> float:
+        above, below = 0.5, 1.0
+        for other, its in self._others:
+            error = math.sqrt(float(np.square(influence - its).sum()))
+            if 2 * float(ndtr(-abs(score - other) / error)) < self._ALPHA / len(self._others):
+                # Told apart: about two standard errors away, or farther.
+                above, below = (max(above, other), below) if score > other else (above, min(below, other))
+        self._guessed = max(self._guessed + self._eta, min(above + SPREAD / 2, below))
+        return self._guessed
+
+
+class Nothing(Told):
+    """A document that holds nothing of labels while the phase is open."""
+
+    def __call__(self, _score: float, _influence: Floats) -> float | None:
+        return 0.5
 
 
 class Attack(StrEnum):
@@ -109,6 +201,9 @@ class Attack(StrEnum):
     STEPS = "steps"
 
 
+BY_CHANCE = math.sqrt(2) * SPREAD
+"""One standard error of the difference of two guesses."""
+
 _STEP = {Attack.CLIMB_1: 1.0, Attack.CLIMB_05: 0.5, Attack.CLIMB_02: 0.2}
 _AGAINST = 0.3
 """How much a rejected step counts against itself; tried between 0 and 1."""
@@ -117,40 +212,58 @@ _STEP_CASES, _HELD_BACK = 4, -0.02
 """Cases of a step, tried from 2 to 10, and what a held-back score is taken to be below its expectation."""
 
 
-def attempts(labels: Labels, verdict: Verdict, attack: Attack, rng: np.random.Generator) -> Iterator[Floats]:
-    """Hand in guesses for ever and give, after each, the attacker's best opinion of the labels."""
+Ask = Callable[[Floats], float | None]
+"""Hand in answers, shape (n, K) with NaN for a missing one, and read what the board then tells."""
+
+
+def attempts(
+    ask: Ask, shape: tuple[int, int], attack: Attack, rng: np.random.Generator, *, margin: float = BY_CHANCE
+) -> Iterator[Floats]:
+    """Hand in guesses for ever and give, after each, the attacker's best opinion of the labels.
+
+    `margin` is by how much, as the attacker takes it, a guess must be better to be shown.
+    """
     if attack is Attack.STEPS:
-        return _steps(labels, verdict, rng)
-    return _vote(labels, verdict, rng) if attack is Attack.VOTE else _climb(labels, verdict, _STEP[attack], rng)
+        return _steps(ask, shape, rng)
+    return _vote(ask, shape, rng, margin) if attack is Attack.VOTE else _climb(ask, shape, _STEP[attack], rng)
 
 
-def _vote(labels: Labels, verdict: Verdict, rng: np.random.Generator) -> Iterator[Floats]:
-    opinion, best = np.zeros(labels.shape), 0.5
-    margin = 0.0 if isinstance(verdict, BestStands) else math.sqrt(2) * SPREAD
+def asking(verdict: Verdict, labels: Labels) -> Ask:
+    """Let a verdict, which knows exact scores, answer an attacker; a missing answer counts as worst."""
+
+    def told(guess: Floats) -> float | None:
+        worst = np.where(labels, guess.min(initial=0.0, where=~np.isnan(guess)) - 1, np.nanmax(guess) + 1)
+        return verdict(*macro_with_influence(np.where(np.isnan(guess), worst, guess), labels))
+
+    return told
+
+
+def _vote(ask: Ask, shape: tuple[int, int], rng: np.random.Generator, margin: float) -> Iterator[Floats]:
+    opinion, best = np.zeros(shape), 0.5
     while True:
-        guess = rng.random(labels.shape) - 0.5
-        told = verdict(*macro_with_influence(guess, labels))
+        guess = rng.random(shape) - 0.5
+        told = ask(guess)
         if told is not None:
             best = max(best, told)
             weight = told - 0.5
         else:
             z = (best + margin - 0.5) / SPREAD
-            weight = -SPREAD * float(norm.pdf(z) / norm.cdf(z))
+            weight = -SPREAD * math.exp(-z * z / 2) / math.sqrt(2 * math.pi) / float(ndtr(z))
         opinion += weight * guess
         yield opinion
 
 
-def _climb(labels: Labels, verdict: Verdict, step: float, rng: np.random.Generator) -> Iterator[Floats]:
-    kept = rng.random(labels.shape) - 0.5
+def _climb(ask: Ask, shape: tuple[int, int], step: float, rng: np.random.Generator) -> Iterator[Floats]:
+    kept = rng.random(shape) - 0.5
     kept /= kept.std()
-    shown = verdict(*macro_with_influence(kept, labels))
+    shown = ask(kept)
     assert shown is not None
-    against = np.zeros(labels.shape)
+    against = np.zeros(shape)
     yield kept
     while True:
-        change = rng.random(labels.shape) - 0.5
+        change = rng.random(shape) - 0.5
         change *= step / change.std()
-        told = verdict(*macro_with_influence(kept + change, labels))
+        told = ask(kept + change)
         if told is not None and told > shown:
             kept, shown = kept + change, told
             kept /= kept.std()
@@ -159,15 +272,15 @@ def _climb(labels: Labels, verdict: Verdict, step: float, rng: np.random.Generat
         yield kept - _AGAINST * against
 
 
-def _steps(labels: Labels, verdict: Verdict, rng: np.random.Generator) -> Iterator[Floats]:
-    cases = len(labels)
-    order, answered, opinion = rng.permutation(cases), cases // 3, np.zeros(labels.shape)
+def _steps(ask: Ask, shape: tuple[int, int], rng: np.random.Generator) -> Iterator[Floats]:
+    cases = shape[0]
+    order, answered, opinion = rng.permutation(cases), cases // 3, np.zeros(shape)
 
     def told(new: int) -> float | None:
-        scores = np.where(labels, -1.0, 2.0)  # a missing answer counts as worst
+        scores = np.full(shape, np.nan)
         scores[order[:answered]] = 0.5
         scores[order[answered : answered + new]] = 1.0
-        return verdict(*macro_with_influence(scores, labels))
+        return ask(scores)
 
     told(0)
     yield opinion
@@ -189,7 +302,12 @@ def reached(
     for contest in range(contests):
         rng = np.random.default_rng([seed, contest])
         labels = rng.random((size.cases, size.findings)) < size.prevalence
-        for number, opinion in enumerate(attempts(labels, verdict(), attack, rng), start=1):
+        board = verdict()
+        if isinstance(board, Neighbours):
+            board.meet(labels, np.random.default_rng([seed, contest, 1]))
+        margin = 0.0 if isinstance(board, BestStands) else BY_CHANCE
+        tries = attempts(asking(board, labels), labels.shape, attack, rng, margin=margin)
+        for number, opinion in enumerate(tries, start=1):
             if number in found:
                 found[number].append(macro_with_influence(opinion, labels)[0])
             if number == max(marks):

@@ -20,6 +20,8 @@ from sqlmodel import select
 
 from arena.api.application import create_api
 from arena.api.lite import lite_routes
+from arena.board.delivery import PAGES
+from arena.board.shell import _PAGES
 from arena.evaluation.child import ScoringChild
 from arena.scoring.estimates import Reason
 from arena.store.documents import ScorecardDocument
@@ -44,6 +46,7 @@ from tests.acceptance.probing_attacks import (
     weights_of_best,
     weights_of_last,
 )
+from tests.acceptance.probing_board import BOARD_PAGES, board_keys
 from tests.acceptance.probing_public import Seen, addresses, assert_only_the_stated_fields
 from tests.acceptance.probing_replay import replaying
 from tests.acceptance.probing_simulation import Ladder, macro_with_influence
@@ -115,7 +118,7 @@ def test_after_each_attempt_only_the_stated_fields_are_public(season: Season) ->
 def test_no_public_page_or_table_writes_a_score_with_more_than_two_decimals(season: Season) -> None:
     for seen in season.seen:
         for address, (_, text) in seen.pages.items():
-            if address.startswith("/lite") or "format=csv" in address:
+            if address.startswith(("/lite", BOARD_PAGES)) or "format=csv" in address:
                 words = html.unescape(re.sub(r"<[^>]*>", " ", text))
                 assert not re.search(r"\b0[.,]\d{3,}(?!\d*\s*(?:ms|s|мс|с)\b)", _without_latency(words)), address
 
@@ -139,6 +142,21 @@ def test_every_route_that_there_is_has_been_read() -> None:
     read = list(addresses(["s-1"]))
     assert len(paths) >= 11
     assert [path for path in paths if not any(shape(path).fullmatch(address) for address in read)] == []
+    # The board: the scripts that Streamlit runs, and the addresses at which the server lets its shell through.
+    assert len(PAGES) == len(board_keys()) >= 4
+    assert {f"/{entry.path or ''}" for entry in _PAGES} == set(PAGES)
+
+
+def test_every_page_of_the_board_has_been_read_and_shows_the_score(season: Season) -> None:
+    seen = season.seen[-1]
+    read = {
+        address.removeprefix(BOARD_PAGES).split("?")[0] for address in seen.pages if address.startswith(BOARD_PAGES)
+    }
+    assert read == set(board_keys())
+    ((_, value, *_),) = seen.shown()
+    entry = f"{BOARD_PAGES}algorithm?lang=en&entry={season.submissions[-1]}"
+    for address in (f"{BOARD_PAGES}leaderboard?lang=en", entry):
+        assert f"{value:.2f}" in seen.pages[address][1], "an empty reading would hold no secret either"
 
 
 def test_an_attempt_can_show_no_more_triples_than_stated(season: Season, elsewhere: list[Seen]) -> None:
@@ -227,10 +245,11 @@ def test_no_page_but_the_board_and_the_entries_pages_depends_on_labels(elsewhere
     def constant(address: str) -> bool:
         return len({seen.pages[address] for seen in elsewhere}) == 1
 
-    depend = {re.sub(r"/entries/[^/?]+|entry=.*", "", a) for a in elsewhere[0].pages if not constant(a)}
+    depend = {re.sub(r"/entries/[^/?]+|&?entry=.*", "", a) for a in elsewhere[0].pages if not constant(a)}
     board = "/api/v1/challenges/small/phases/season/leaderboard"
     lite = {f"/lite?challenge=small&lang={language}" for language in ("en", "ru")}
-    assert depend == {board, f"{board}?format=csv", *lite, "/api/v1", "/lite/algorithm?"}
+    pages = {f"{BOARD_PAGES}{key}?lang={language}" for key in ("leaderboard", "algorithm") for language in ("en", "ru")}
+    assert depend == {board, f"{board}?format=csv", *lite, "/api/v1", "/lite/algorithm?", *pages}
 
 
 def test_attack_67_the_same_votes_break_the_bound_where_curves_are_public(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arena.challenge.lint import guessers_auc
 from arena.challenge.schema import Feedback, Quota
 from arena.ranking.shown_best import improves
 from arena.scoring.evaluate import entry_influence
@@ -71,6 +72,15 @@ def test_the_stated_table_is_what_simulation_gives(name: str) -> None:
     found = leakage.measure(NAMED[name], (1, 10, 30), contests=CONTESTS)
     for mark, mean in found.mean.items():
         assert abs(mean - stated(name)[mark][0]) <= 0.02
+
+
+@pytest.mark.parametrize(("attempts", "auc"), [(10, 0.60), (30, 0.68), (100, 0.80)])
+def test_what_the_check_of_a_challenge_foretells_without_the_ladder_is_what_simulation_gives(
+    attempts: int, auc: float
+) -> None:
+    foretold = guessers_auc(attempts, [(38, 62)] * 3)
+    assert foretold == pytest.approx(auc, abs=0.01)
+    assert abs(foretold - stated("rounded to 0.01")[attempts][0]) <= 0.02
 
 
 def test_the_simulated_ladder_decides_as_the_products_does() -> None:

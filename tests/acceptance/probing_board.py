@@ -1,0 +1,76 @@
+"""The interactive board's pages as a visitor's browser gets them: every element that the scripts send, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block, Node
+
+from arena.board import context
+from arena.board.shell import _PAGES
+from arena.presentation.reader import Reader
+
+BOARD_PAGES = "/board/"
+"""How addresses of these readings begin; on the server the pages stand at the root, where Streamlit's shell loads them."""
+
+LANGUAGES = ("en", "ru")
+SECONDS = 30
+"""A page may take so long on a busy machine; one takes a fortieth of a second."""
+
+# Streamlit's test harness runs one page of a navigation, the first, so each page is run inside a script of its own.
+_SCRIPT = """
+from arena.board.shell import _PAGES
+from arena.presentation.language import Language
+from arena.presentation.wording import Words
+
+(page,) = [page for page in _PAGES if page.key == {key!r}]
+page.show(Words(Language({language!r})))
+"""
+
+_apps: dict[tuple[str, str], AppTest] = {}
+
+
+def board_keys() -> tuple[str, ...]:
+    """Return the pages that the board's navigation has."""
+    return tuple(page.key for page in _PAGES)
+
+
+def board_pages(reader: Reader, submissions: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Return, by address, 200 and the text of each page of the board in each language, with a page for each entry.
+
+    In the second language it is the newest entry's alone, to spare time.
+    """
+    context.install(reader)
+    return {address: (200, _shown(key, language, entry)) for address, key, language, entry in _visits(submissions)}
+
+
+def _visits(submissions: Sequence[str]) -> Iterator[tuple[str, str, str, str | None]]:
+    for language in LANGUAGES:
+        for key in board_keys():
+            entries = submissions if language == LANGUAGES[0] else submissions[-1:]
+            for entry in entries if key == "algorithm" else (None,):
+                code = f"&entry={entry}" if entry else ""
+                yield f"{BOARD_PAGES}{key}?lang={language}{code}", key, language, entry
+
+
+def _shown(key: str, language: str, entry: str | None) -> str:
+    app = _apps.get((key, language))
+    if app is None:
+        script = _SCRIPT.format(key=key, language=language)
+        app = _apps[key, language] = AppTest.from_string(script, default_timeout=SECONDS)
+    if entry is not None:
+        app.query_params["entry"] = entry
+    app.run()
+    if app.exception:
+        raise AssertionError(f"{key}: {app.exception}")
+    return "\n".join(_texts(app._tree))
+
+
+def _texts(node: Node) -> Iterator[str]:
+    proto = getattr(node, "proto", None)  # the root has none
+    if proto is not None:
+        yield str(proto)
+    if isinstance(node, Block):
+        for child in node.children.values():
+            yield from _texts(child)
