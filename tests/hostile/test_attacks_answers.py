@@ -7,7 +7,6 @@ import io
 import json
 import math
 import pickle
-import resource
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +27,7 @@ from arena.worker import Worker
 from runners.engine import Engine
 from runners.images.build import build_from_files
 from tests.hostile import payloads
+from tests.hostile.apart import read_apart, reader
 from tests.hostile.corpus import Witness, witness
 from tests.hostile.payloads import OK, PAYLOADS, Payload
 from tests.images import BASE_IMAGE, DOCKERFILE
@@ -42,6 +42,13 @@ HONEST = 11
 
 CASES = len(PAYLOADS) + HONEST
 KILLED = {"overlong_line", "bytes_after_answer"}
+
+PARSED = reader("import json", "json.loads(content)", "ValueError")
+GUARDED = reader(
+    "from arena.evaluation.answers import Defect, parse_answer\nfrom tests.seeding import FINDINGS",
+    'assert parse_answer(content, "c0001", FINDINGS) != Defect.TOO_DEEP',
+    "AssertionError",
+)
 
 MAIN = b"""
 import json, os, sys
@@ -80,6 +87,7 @@ class Evaluated:
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     """Run the hostile algorithm through the real worker, once for all tests of this file."""
+    Path(payloads.PICKLED).unlink(missing_ok=True)  # so that it is there only if the host has loaded the pickle
     home = tmp_path_factory.mktemp("answers")
     source = Path(payloads.__file__).read_bytes()
     files = {"Dockerfile": DOCKERFILE, "main.py": MAIN, "payloads.py": source}
@@ -186,9 +194,10 @@ def test_attack_46_lists_that_eat_the_reader_s_memory(evaluated: Evaluated, witn
     parsed = json.loads(small)
     assert sys.getsizeof(parsed[0]) * len(parsed) > 15 * len(small)
     witness.without_guard("each two bytes of [] become an object of 56 bytes and its place in a list")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert parse_answer(large, "c0001", FINDINGS) == Defect.TOO_DEEP
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "in KiB: 30 MB as text, no more"
+    said, grown = read_apart(PARSED, large[: 1 + 3 * 1_000_000] + b"[]]")
+    assert (said, grown > 50) == ("read", True), "of 3 MB"
+    said, grown = read_apart(GUARDED, large)
+    assert (said, grown < 50) == ("refused", True), "30 MB as text, no more"
     hold(evaluated, 46)
     witness.with_guard("a line over the limit ends the container; a shorter one is an invalid answer, unparsed")
 
@@ -243,15 +252,14 @@ def test_attack_52_line_ends_nothing_headers_and_extra_fields(evaluated: Evaluat
 
 def test_attack_53_files_that_run_code_when_loaded(evaluated: Evaluated, witness: Witness) -> None:
     trace = Path(payloads.PICKLED)
-    trace.unlink(missing_ok=True)
+    assert not trace.exists(), "the evaluation has loaded it"
+    hold(evaluated, 53)
     try:
         pickle.loads(payloads.PICKLE).close()  # noqa: S301 - to show what loading does
         assert trace.exists()
     finally:
         trace.unlink(missing_ok=True)
     witness.without_guard("loading the pickle runs what its author wants")
-    hold(evaluated, 53)
-    assert not trace.exists()
     witness.with_guard("invalid answer: not_utf8, missing_finding; nothing of the host loads such files")
 
 
