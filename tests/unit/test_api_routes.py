@@ -180,7 +180,7 @@ def test_a_wrong_address_is_answered_in_the_readers_language_with_a_way_on(clien
     assert "Здесь нет «nope»." in page
     assert "There is no" not in page
     assert 'href="/lite?lang=ru"' in page, "the menu leads to what there is, not to the unknown challenge again"
-    assert "Choose an algorithm on the leaderboard" in client.get("/lite/algorithm").text
+    assert "Choose an algorithm in the list" in client.get("/lite/algorithm").text
 
 
 def test_an_empty_host_says_how_to_open_a_challenge(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_the_rules_show_calendar_thresholds_limits_and_headers(reader: Reader) -
         "0.42",
         "4096",
         "PatientAge",
-        "<h2>Fair play</h2>",
+        "<h3>Fair play</h3>",
         "2 a day",
     ):
         assert words in page, words
