@@ -27,7 +27,7 @@ test: setup ## every test, those with containers and a browser included (PYTEST_
 setup: $(READY) ## the environment in .venv, out of the lock file
 	@:
 
-$(READY): requirements/lock.txt requirements/bootstrap.txt pyproject.toml scripts/setup_venv.sh
+$(READY): requirements/lock.txt requirements/bootstrap.txt pyproject.toml challenges/chest-phantom/metric/pyproject.toml scripts/setup_venv.sh
 	@scripts/setup_venv.sh
 
 engine: setup ## a container engine that answers, and the base image in it

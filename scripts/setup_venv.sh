@@ -59,6 +59,6 @@ fi
 say "Installing $(grep -c '^[a-z0-9._-]*==' requirements/lock.txt) locked packages into .venv"
 export VIRTUAL_ENV=$PWD/.venv
 uv pip sync --quiet --require-hashes requirements/lock.txt
-uv pip install --quiet --no-deps --no-build-isolation --editable .
+uv pip install --quiet --no-deps --no-build-isolation --editable . --editable challenges/chest-phantom/metric
 : >.venv/.ready
 say "Environment ready in $((SECONDS - start)) s"
