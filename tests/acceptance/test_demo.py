@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from arena.blobs import BlobStore
 from arena.store.session import Store
-from arena.store.tables import Algorithm, CaseSet, Evaluation, EvaluationState, PhaseAction, Submission
+from arena.store.tables import Algorithm, CaseSet, Evaluation, EvaluationState, PhaseAction, Scorecard, Submission
 from tests.images import BASE_IMAGE
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
@@ -61,6 +63,26 @@ class Played:
                 found[f"{evaluation.phase}/{algorithm}"] = evaluation.predictions_sha256 or ""
         store.close()
         return found
+
+    def scorecards(self, phase: str) -> list[dict[str, Any]]:
+        """The stored scorecards of a phase, as the worker wrote them."""
+        store = Store(f"sqlite:///{self.home / 'arena.db'}")
+        with store.read() as session:
+            digests = session.exec(
+                select(Scorecard.document_sha256).where(
+                    Scorecard.evaluation_code == Evaluation.code, Evaluation.phase == phase
+                )
+            ).all()
+        store.close()
+        return [json.loads(BlobStore(self.home / "results").get(digest)) for digest in digests]
+
+
+def estimates(node: Any) -> Iterator[dict[str, Any]]:
+    """Every number with an interval, at any depth of a document."""
+    if isinstance(node, dict) and {"value", "method", "n"} <= set(node):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from estimates(child)
 
 
 def volatile(column: str) -> bool:
@@ -128,6 +150,58 @@ def test_one_phase_is_closed_with_curves_and_one_open_without(first: Played) -> 
     assert (closed["disclosure"], opened["disclosure"]) == ("closed", "open")
     assert all(finding["curve"] for entry in closed["entries"] for finding in entry["findings"])
     assert all(entry["findings"] == [] for entry in opened["entries"])
+
+
+def test_every_stored_scorecard_of_the_final_holds_every_part_with_values(first: Played) -> None:
+    cards = first.scorecards("spring-final")
+    assert len(cards) == len(first.document("spring-final")["entries"]) >= 5
+    for card in cards:
+        assert (card["norm"]["verdict"], card["calibration_test"]["verdict"]) != (None, None)
+        assert {card["norm"][of]["n"] > 0 for of in ("sorted_share", "missed_of_abnormal", "missed_of_incoming")} == {
+            True
+        }
+        assert card["norm"]["curve"] is not None
+        assert card["calibration_test"]["readings"]
+        assert {table["column"] for table in card["subgroups"]} == {"sex", "age", "manufacturer"}
+        assert any(cell["auc"]["value"] is not None for table in card["subgroups"] for cell in table["cells"])
+        assert card["any_pathology"]["auc"]["value"] is not None
+        assert [metric["value"] is not None for metric in card["metrics"]] == [True]
+        assert None not in [card[key]["value"] for key in ("macro", "macro_worst", "macro_half", "macro_exclude_case")]
+        for finding in card["findings"]:
+            numbers = finding["numbers"]
+            assert numbers["partial_auc"]["standardised"]["value"] is not None
+            assert {numbers[key]["source"] for key in ("declared", "youden")} == {"declared", "post_hoc_youden"}
+            assert numbers["calibration"]["reliability"]
+            assert numbers["calibration"]["error"]["null_p95"] is not None
+            assert numbers["this_set"]["average_precision"]["value"] is not None
+            for share in ("this_set", "population"):
+                assert numbers[share]["decision_curve"]["net_benefit"]
+
+
+def test_every_number_of_a_stored_scorecard_has_its_n_its_method_and_a_value_or_a_reason(first: Played) -> None:
+    found = [one for card in first.scorecards("spring-final") for one in estimates(card)]
+    assert len(found) > 500
+    for one in found:
+        assert isinstance(one["n"], int)
+        assert one["method"]
+        assert one["value"] is not None or one["reason"], "no number, and no word why"
+
+
+def test_the_final_leaderboard_holds_every_part_of_a_closed_contest(first: Played) -> None:
+    board = first.document("spring-final")
+    entries = len(board["entries"])
+    assert len(board["pairs"]) == entries * (entries - 1) // 2
+    for pair in board["pairs"]:
+        assert pair["n"] > 0
+        assert None not in [pair[key] for key in ("low", "high", "p_holm", "p_max_t", "p_adjusted")]
+        assert pair["a_against_b"] is not None, "non-inferiority by the declared margin"
+    assert {one["policy"] for one in board["policies"]} >= {"worst", "half", "exclude_case"}
+    assert {one["scheme"] for one in board["schemes"]} >= {"mean_then_rank", "rank_then_mean"}
+    assert (board["stability"]["resamples"], board["stability"]["reason"]) == (1000, None)
+    assert sum(one["share_first"] for one in board["stability"]["entries"]) >= 1 - 1e-9
+    assert {call["of"] for call in board["calls"]} == {"sensitivity", "specificity"}
+    assert board["readers"]["points"]
+    assert None not in [board["seed"], board["adjustment"], board["produced_by"]]
 
 
 def test_the_leaderboards_are_printed_at_the_end(first: Played) -> None:
