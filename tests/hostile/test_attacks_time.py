@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from runners.engine import ContainerEnd
 from tests.hostile.corpus import Witness, witness
 from tests.hostile.stand import HONEST, Loose, Played, Stand, stand
+from tests.hostile.stored import everything, files_of
 
 __all__ = ["stand", "witness"]
 pytestmark = pytest.mark.engine
@@ -97,13 +101,24 @@ def test_attack_16_what_a_log_may_hold(stand: Stand, witness: Witness) -> None:
         assert loose.ask("log", marker=MARKER, line_mib=0) == "logged"
         shown = stand.engine._api.logs(loose.box.container)
     assert all(each in shown for each in (MARKER.encode(), b"\x1b[2J", b"\0", b"<img src=x"))
-    witness.without_guard("the engine's log, passed on, is what the container wrote: pixels, control bytes, markup")
-    played = stand.play(attack("log", marker=MARKER, line_mib=40), HONEST)
+    results, writing = stand.bench.root / "results", attack("log", marker=MARKER, line_mib=40)
+    before = files_of(results)
+    receipt = stand.receipt_of(replace(stand.spec([writing, HONEST]), keep_log=True))
+    log = json.loads(stand.bench.results.get(receipt["log"]["sha256"]))
+    assert MARKER.encode() in base64.b64decode(log["containers"][0]["head"])
+    assert all(each in everything(*files_of(results) - before) for each in (MARKER.encode(), b"\x1b["))
+    witness.without_guard(
+        "the engine's log, and that which is kept of sample sets, is what the container wrote: pixels, control bytes, "
+        "markup"
+    )
+    before = files_of(results)
+    played = stand.play(writing, HONEST)
     assert played.cases[0].ending == ("ok", None)
     assert played.watch.most(lambda sight: sight.log_bytes) <= LOG_BYTES
-    kept = [path for path in (stand.bench.root / "results").rglob("*") if path.is_file()]
-    assert kept
-    assert not [path for path in kept if MARKER.encode() in path.read_bytes() or b"\x1b[" in path.read_bytes()]
+    assert played.receipt["log"] is None
+    stored = everything(*files_of(results) - before)
+    assert b'"well"' in stored, "what is stored is read as it was said"
+    assert not any(each in stored for each in (MARKER.encode(), b"\x1b["))
     the_next_is_well(played)
     witness.with_guard("bounded; of hidden cases nothing of a log is in what the runner stores")
 
