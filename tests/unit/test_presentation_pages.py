@@ -102,7 +102,7 @@ def test_the_queue_tells_positions_progress_and_a_plain_reason(reader: Reader, s
     assert stages["rn5c9m3wtb"].share == 50.0
     assert stages["rn6g5t9cje"].elapsed == "3 minutes"
     assert "secret" not in queue_html(view, EN)
-    assert "charged" in stages["rn8d4p6yvc"].reason
+    assert "counts towards the quota" in stages["rn8d4p6yvc"].reason
 
 
 def test_the_rules_show_calendar_thresholds_limits_and_headers(reader: Reader) -> None:
