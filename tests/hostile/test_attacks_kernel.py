@@ -218,7 +218,8 @@ def test_attack_23_reading_what_tells_of_the_host(stand: Stand, tried: Tried, wi
     witness.with_guard("runc: load, disks and interrupts are empty files; the resolver is 127.0.0.1")
     witness.open(
         "runc: where its mounts lie on the host can be read, which names its attempt and no case set, vendor or study; "
-        "so can the kernel's release, and by sysinfo(2) load and memory"
+        "so can the kernel's release, and by sysinfo(2), /proc/meminfo, /proc/stat and /proc/uptime the host's load, memory "
+        "and processors: two containers that run at once can tell each other something"
     )
 
 

@@ -179,7 +179,9 @@ def test_volumes_of_the_image_are_covered_except_where_we_mount_ourselves() -> N
     assert volumes_to_cover(declared) == ("/data", "/srv/b")
 
 
-@pytest.mark.parametrize("path", ["/", "data", "/a/../etc", "/proc/x", "/sys", "/dev/x", "/input/c0001", "/a//b", "//sys"])
+@pytest.mark.parametrize(
+    "path", ["/", "data", "/a/../etc", "/proc/x", "/sys", "/dev/x", "/input/c0001", "/a//b", "//sys"]
+)
 def test_a_volume_that_cannot_be_covered_is_the_images_fault(path: str) -> None:
     with pytest.raises(ContainerCannotStart):
         volumes_to_cover([path])
