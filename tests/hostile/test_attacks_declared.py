@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +31,8 @@ pytestmark = pytest.mark.engine
 
 MIB = 1 << 20
 PLAIN_PATH = "/usr/bin:/bin"
-PRELOADED = "/open/none.so"
+PRELOADED = "/open/preloaded.so"
+"""A library of the image's own: a copy of one that its interpreter needs, so that it is mapped from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +114,21 @@ def test_attack_30_a_setuid_program_of_root(stand: Stand, witness: Witness) -> N
     witness.with_guard("it runs as the account of the run")
 
 
+def with_library() -> set[int]:
+    """Return the host's processes into which the image's library is mapped; a gVisor names none of its files so."""
+    found = set()
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and PRELOADED in (folder / "maps").read_text(encoding="utf-8", errors="replace"):
+                found.add(int(folder.name))
+    return found
+
+
 def test_attack_31_what_an_image_says_of_its_runs(stand: Stand, witness: Witness) -> None:
     image = image_of(
         stand.engine,
         "settings",
+        f"RUN cp /usr/lib/*/libm.so.6 {PRELOADED}",
         "USER root",
         "HEALTHCHECK --interval=1s CMD touch /tmp/checked",
         "STOPSIGNAL SIGUSR1",
@@ -130,19 +141,26 @@ def test_attack_31_what_an_image_says_of_its_runs(stand: Stand, witness: Witness
         assert loose.sight.health
     assert saw["uid"] == 0
     assert {"HTTP_PROXY", "https_proxy", "NO_PROXY", "LD_PRELOAD"} <= saw["environment"].keys()
+    assert PRELOADED in saw["libraries"]
     assert about["Config"]["StopSignal"] == "SIGUSR1"
-    witness.without_guard("root in the container, its own checks, stop signal and proxies")
+    witness.without_guard("root in the container, its own checks, stop signal, proxies and preloaded library")
     played = stand.play({"attack": "whoami"}, HONEST, image=image)
     saw = played.cases[0].saw
     assert saw["uid"] == saw["gid"] >= 300_000
     assert set(saw["groups"]) <= {saw["gid"]}
     assert not {name for name in saw["environment"] if name.lower().endswith("_proxy")}
     assert (saw["environment"]["HOME"], saw["environment"].get("LD_PRELOAD")) == ("/tmp", PRELOADED)
-    assert "LD_PRELOAD" not in os.environ
+    with stand.loose(image=image) as same:  # the sandbox as it is, which stays for a look from outside
+        assert PRELOADED in same.ask("whoami")["libraries"]
+        same.sight.look()
+        mapped = with_library()
+        assert mapped <= same.sight.processes, "a process of the host has loaded the image's library"
+        assert stand.gvisor or mapped
     assert not any(sight.health for sight in played.watch.sights.values())
     assert played.cases[1].saw == "well"
     witness.with_guard(
-        "a fresh account, no check, SIGKILL, no proxies; LD_PRELOAD stays and loads its own file into its own processes"
+        "a fresh account, no check, SIGKILL, no proxies; LD_PRELOAD stays and loads the image's file into the "
+        "container's processes, and into none of the host's"
     )
 
 

@@ -72,12 +72,14 @@ def setuid(program: str) -> dict[str, Any]:
 
 
 def whoami() -> dict[str, Any]:
-    """Say who this process is, and what its environment names."""
+    """Say who this process is, what its environment names, and which libraries are mapped into it."""
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
     return {
         "uid": os.getuid(),
         "gid": os.getgid(),
         "groups": os.getgroups(),
         "environment": dict(os.environ),
+        "libraries": sorted({line.split()[-1] for line in maps if ".so" in line}),
     }
 
 
