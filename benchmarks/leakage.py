@@ -1,11 +1,12 @@
 """What an attacker learns of the hidden labels from the public scores of an open phase, against its submissions.
 
     python -m benchmarks.leakage            prints the table
-    python -m benchmarks.leakage --write    also puts table and figure into docs/
+    python -m benchmarks.leakage --write    also puts tables and figure into docs/
 
 A vendor without any knowledge hands in guesses. After each one it forms an opinion of the labels out of all that it has
 been told; that opinion's macro AUC on the hidden labels is what it has learned, 0.5 being nothing. Each defence is met
-by every attack that we know, and the best of them counts. Seeds are fixed: two runs print the same.
+by every attack that we know, and the best of them counts. So is each public document of an open phase under the
+defaults, read alone. Seeds are fixed: two runs print the same.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ from tests.acceptance.probing_simulation import (
     Exact,
     Floats,
     Ladder,
+    Neighbours,
+    Nothing,
+    OneBit,
+    Row,
     Size,
+    Told,
     Verdict,
     curves_reached,
     reached,
@@ -62,6 +68,31 @@ DEFENCES = (
 
 
 @dataclass(frozen=True)
+class Document:
+    """Something public of an open phase: what of labels it holds, and in which ways an attacker reads it."""
+
+    name: str
+    holds: str
+    readings: tuple[type[Told], ...]
+
+
+DOCUMENTS = (
+    Document("row of the board, plain page, an entry's page and API", "the shown best: value and limits", (Row,)),
+    Document("leaderboard document: JSON, CSV", "the same, rank and rank set", (Row, Neighbours)),
+    Document("ranks alone", "rank and rank set among five other vendors", (Neighbours,)),
+    Document("feedback on an entry", "that it stands, or is not better", (OneBit,)),
+    Document("ledger, which the organiser prints", "which scores were shown or held back", (OneBit,)),
+    Document("scorecard, tables, curves", "not there before the phase has closed", (Nothing,)),
+    Document("queue, rules, challenge, schemas, health", "nothing: equal to the byte for all labels", (Nothing,)),
+)
+"""Under the defaults; what each address gives is read by tests/acceptance/probing_public.py."""
+
+DOCUMENT_MARKS = (1, 2, 10, QUOTA)
+BEGIN_DOCUMENTS = "<!-- documents: made by `python -m benchmarks.leakage --write` -->"
+END_DOCUMENTS = "<!-- documents: end -->"
+
+
+@dataclass(frozen=True)
 class Line:
     """The attacker's AUC after each number of attempts: mean over contests, and what 95 of 100 stay below."""
 
@@ -82,6 +113,32 @@ def measure_curves(*, contests: int = CONTESTS // 2, size: Size = SIZE) -> Line:
     return _best("ROC curves public", [found], CURVE_MARKS)
 
 
+def measure_documents(*, contests: int = CONTESTS, marks: tuple[int, ...] = DOCUMENT_MARKS) -> list[Line]:
+    """Let every attack read each public document alone; of several ways to read it the best one counts."""
+    readings = dict.fromkeys(reading for document in DOCUMENTS for reading in document.readings)
+    found = {
+        reading: [reached(reading, attack, marks, contests=contests, seed=SEED, size=SIZE) for attack in Attack]
+        for reading in readings
+    }
+    return [_best(each.name, [one for way in each.readings for one in found[way]], marks) for each in DOCUMENTS]
+
+
+def document_table(lines: list[Line], unprotected: Line) -> str:
+    """Return the Markdown table of the documents, and beside them a scorecard that is shown all the same."""
+    rows = ["| document | of labels it holds | " + " | ".join(map(str, DOCUMENT_MARKS)) + " |"]
+    rows.append("|---|---|" + "---|" * len(DOCUMENT_MARKS))
+    rows += [
+        f"| {each.name} | {each.holds} | {_cells(line, DOCUMENT_MARKS)} |"
+        for each, line in zip(DOCUMENTS, lines, strict=True)
+    ]
+    shown = "a scorecard that is shown all the same"
+    return "\n".join([*rows, f"| {shown} | curves | {_cells(unprotected, DOCUMENT_MARKS)} |"])
+
+
+def _cells(line: Line, marks: tuple[int, ...]) -> str:
+    return " | ".join(f"{line.mean[m]:.2f} ({line.upper[m]:.2f})" if m in line.mean else "" for m in marks)
+
+
 def _best(name: str, found: list[dict[int, Floats]], marks: tuple[int, ...]) -> Line:
     best = {mark: max((attack[mark] for attack in found), key=lambda values: float(values.mean())) for mark in marks}
     return Line(
@@ -96,9 +153,7 @@ def table(lines: list[Line]) -> str:
     shown = (1, 2, 10, QUOTA, 100, 300)
     head = "| public of each attempt | " + " | ".join(str(mark) for mark in shown) + " |"
     rows = [head, "|---|" + "---|" * len(shown)]
-    for line in lines:
-        cells = [f"{line.mean[mark]:.2f} ({line.upper[mark]:.2f})" if mark in line.mean else "" for mark in shown]
-        rows.append(f"| {line.defence} | " + " | ".join(cells) + " |")
+    rows += [f"| {line.defence} | {_cells(line, shown)} |" for line in lines]
     return "\n".join(rows)
 
 
@@ -180,17 +235,26 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="put table and figure into docs/")
     write = parser.parse_args(arguments).write
     lines = [*(measure(defence) for defence in DEFENCES), measure_curves()]
-    text = table(lines)
+    text, documents = table(lines), document_table(measure_documents(), lines[-1])
     print(
         f"Attacker's macro AUC on hidden labels: 100 cases, 3 findings, 38 % positive; {CONTESTS} contests, mean (95 %)"
     )
     print(text)
+    print(documents)
     if write:
         page = DOCS / "security.md"
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+        written = _between(page.read_text(encoding="utf-8"), BEGIN, END, text)
+        page.write_text(_between(written, BEGIN_DOCUMENTS, END_DOCUMENTS, documents), encoding="utf-8")
         (DOCS / "images" / "leakage.svg").write_text(figure(lines), encoding="utf-8")
+
+
+def _between(page: str, begin: str, end: str, text: str) -> str:
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        msg = f"the page has no {begin} … {end}"
+        raise ValueError(msg)
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 if __name__ == "__main__":

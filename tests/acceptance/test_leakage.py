@@ -74,6 +74,18 @@ def test_the_stated_table_is_what_simulation_gives(name: str) -> None:
         assert abs(mean - stated(name)[mark][0]) <= 0.02
 
 
+def test_no_public_document_of_an_open_phase_teaches_more_than_the_stated_bound_and_the_page_says_how_much() -> None:
+    section = PAGE.split(leakage.BEGIN_DOCUMENTS)[1].split(leakage.END_DOCUMENTS)[0].strip().splitlines()[2:]
+    told = {
+        row.split(" | ")[0].removeprefix("| "): [float(n) for n in re.findall(r"(\d\.\d\d) \(", row)] for row in section
+    }
+    for line in leakage.measure_documents(contests=CONTESTS, marks=(10, leakage.QUOTA)):
+        assert max(line.mean.values()) <= STATED
+        assert list(line.mean.values()) == pytest.approx(told.pop(line.defence)[2:], abs=0.02)
+    (shown_all_the_same,) = told.values()
+    assert min(shown_all_the_same) >= 0.95, "where a scorecard is public"
+
+
 @pytest.mark.parametrize(("attempts", "auc"), [(10, 0.60), (30, 0.68), (100, 0.80)])
 def test_what_the_check_of_a_challenge_foretells_without_the_ladder_is_what_simulation_gives(
     attempts: int, auc: float
