@@ -74,12 +74,12 @@ def patient_weights(seed: int, replicate: int, n_patients: int) -> NDArray[np.in
         Integers of shape (I,) that sum to I: a draw of the multinomial distribution with I equal cells.
     """
     weights = np.empty(n_patients, dtype=np.uint8)
-    _draw(seed, replicate, weights)
+    _draw(seed, replicate, weights, np.empty(n_patients, dtype=np.bool_))
     return weights.astype(np.int32)
 
 
-def _draw(seed: int, replicate: int, weights: NDArray[np.uint8]) -> None:
-    """Draw I patients with replacement and write how often each was drawn.
+def _draw(seed: int, replicate: int, weights: NDArray[np.uint8], flags: NDArray[np.bool_]) -> None:
+    """Draw I patients with replacement and write how often each was drawn; `flags` is room for as many truths.
 
     Independent Poisson weights of a mean λ < 1 sum to some N and are, given N, a multinomial draw of N patients; the
     I − N missing ones are then drawn one by one. λ leaves N > I, on which all is drawn again, to a chance below 10⁻⁶.
@@ -92,12 +92,12 @@ def _draw(seed: int, replicate: int, weights: NDArray[np.uint8]) -> None:
     if n_patients < _FEW:
         weights[:] = drawn = 0
     while drawn > n_patients:
-        drawn = _poisson(stream, weights)
+        drawn = _poisson(stream, weights, flags)
     single = _scaled(stream.random_raw(n_patients - drawn), n_patients)
     np.add.at(weights, single, np.uint8(1))
 
 
-def _poisson(stream: Philox, weights: NDArray[np.uint8]) -> int:
+def _poisson(stream: Philox, weights: NDArray[np.uint8], flags: NDArray[np.bool_]) -> int:
     """Fill `weights` with independent Poisson numbers and return their sum.
 
     One random byte decides where it can: each number k owns ⌊256 · P(k)⌋ bytes. The few bytes left over send to a
@@ -109,10 +109,10 @@ def _poisson(stream: Philox, weights: NDArray[np.uint8]) -> int:
     np.greater_equal(raw, table.bytes_below[0], out=weights.view(np.bool_))
     total = int(np.count_nonzero(weights))
     for bound in table.bytes_below[1:-1]:
-        reached = raw >= bound
-        np.add(weights, reached.view(np.uint8), out=weights)
-        total += int(np.count_nonzero(reached))
-    open_ = np.flatnonzero(raw >= table.bytes_below[-1])
+        np.greater_equal(raw, bound, out=flags)
+        np.add(weights, flags.view(np.uint8), out=weights)
+        total += int(np.count_nonzero(flags))
+    open_ = np.flatnonzero(np.greater_equal(raw, table.bytes_below[-1], out=flags))
     decided = np.searchsorted(table.rest_below, stream.random_raw(open_.size), side="right")
     total += int(decided.sum()) - int(weights[open_].sum())
     weights[open_] = decided
@@ -243,6 +243,7 @@ class _Room:
         self._plan = plan
         self._cells = np.empty(max(tally.n_sums for tally in tallies), dtype=np.int64)
         self._weights = np.empty((LANES, plan.n_patients), dtype=np.uint8)
+        self._flags = np.empty(plan.n_patients, dtype=np.bool_)
         self._packed = np.empty((plan.n_patients, LANES // 2), dtype=np.uint16)
 
     def block(self, start: int) -> LaneBlock:
@@ -250,7 +251,7 @@ class _Room:
         plan = self._plan
         numbers = plan.replicates[start : start + LANES]
         for row, number in zip(self._weights, numbers, strict=False):
-            _draw(plan.seed, number, row)
+            _draw(plan.seed, number, row, self._flags)
         self._weights[len(numbers) :] = 0
         return pack_lanes(self._weights, self._packed)
 
