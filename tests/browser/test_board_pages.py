@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -280,7 +281,15 @@ def test_attack_73_html_and_markdown_in_names_load_and_run_nothing(
                 assert seen.page.evaluate("window.hacked") is None
                 assert seen.page.locator("a[href^=javascript]").count() == 0
                 assert seen.page.locator("img[src*=tracker]").count() == 0
-    witness.with_guard("shown as text on every page; nothing is loaded, nothing runs")
+        with visit(browser, f"{address}/?phase={quote(HOSTILE)}") as seen:
+            expect(seen.page.locator(".ar-note").first).to_contain_text("tracker.example")
+            seen.page.wait_for_timeout(1200)
+            assert seen.foreign == []
+            assert seen.page.evaluate("window.hacked") is None
+    witness.with_guard(
+        "names are shown as text on every page, and so is a code that an error message names; nothing is loaded, "
+        "nothing runs; of logs, which no page shows, see attack 16"
+    )
 
 
 def test_a_board_that_cannot_read_says_so_and_nothing_more(browser: Browser, tmp_path: Path) -> None:
