@@ -23,8 +23,8 @@ LANES: Final = 64
 
 _HALF: Final = LANES // 2
 _GROUP: Final = 21
-"""Cases added up in one byte, of weight `_PEAK` at most: 21 · 12 = 252. Fewer than one block in 400 of 64 draws of 600,000
-patients has a greater weight, and takes the slow way."""
+"""Cases added up in one byte, of weight `_PEAK` at most: 21 · 12 = 252. Of blocks of 600,000 patients fewer than one in
+400 has a greater weight, and takes the slow way."""
 
 _PEAK: Final = 12
 _TILE: Final = 4096
