@@ -1,24 +1,33 @@
-"""Attacks 7, 8 and 35 to 40: what a container leaves in /output, against the host that reads it.
+"""Attacks 7, 8, 11 and 35 to 40: what a container leaves in /output, against the host that reads it.
 
 Each is made by the second of three cases in mode `case`, through the real runner: the first case and the third have to
-end as if nothing were. What the attack does to a reader without the guard is shown on a folder of the test's own.
+end as if nothing were. Without the guard the same image runs as root on a folder of the host's that is bound to /output,
+with the engine's own settings, and a plain open reads what it leaves; attack 39 alone is shown on a folder that the test
+makes.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import logging
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import docker
 import pytest
+from docker.errors import ContainerError
+from docker.types import Mount
 
 from runners.conformance import sample_study
 from runners.engine import Engine
@@ -27,6 +36,7 @@ from runners.images.build import build_from_files
 from runners.images.file_probes import FILES
 from runners.values import AttemptId, AttemptSpec, BlobRef, CaseInput, Limits, ShardId
 from tests.hostile.corpus import Witness, witness
+from tests.hostile.stored import everything, files_of
 from tests.hostile.surroundings import BASE_IMAGE, Bench
 
 __all__ = ["witness"]
@@ -49,6 +59,10 @@ Ending = tuple[str, str | None]
 REFUSED: Ending = ("invalid_answer", "output_refused")
 FULL: Ending = ("output_quota", "output_full")
 NOTHING: Ending = ("no_answer", "exit_0")
+CRASHED: Ending = ("crashed", "exit_1")
+SOMEBODY = 4321
+"""An account that is neither root's nor a run's."""
+PIPES = {"runc": CRASHED, "runsc": NOTHING}
 
 
 @pytest.fixture
@@ -60,8 +74,17 @@ def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
     assert left == []
 
 
-def attack(bench: Bench, runtime: str, source: str) -> Ending:
-    """Let the second case attack; return how it ended, the others having ended well and nothing having leaked."""
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """Return the labels of a contest, where its host keeps them; whoever comes that far may read them."""
+    path = tmp_path / "references" / "labels.csv"
+    path.parent.mkdir()
+    path.write_bytes(SECRET)
+    return path
+
+
+def image_of(bench: Bench, source: str) -> str:
+    """Build an image whose second case attacks; return its id."""
     files = {
         "Dockerfile": DOCKERFILE,
         "files.py": FILES.encode(),
@@ -69,7 +92,27 @@ def attack(bench: Bench, runtime: str, source: str) -> Ending:
     }
     # A name of its own for each: a name that moves on leaves an image without one behind.
     name = hashlib.sha256(source.encode()).hexdigest()[:16]
-    image = build_from_files(bench.engine, files, f"arena-test-output:{name}", BASE_IMAGE)
+    return build_from_files(bench.engine, files, f"arena-test-output:{name}", BASE_IMAGE)
+
+
+def unguarded(bench: Bench, runtime: str, source: str) -> Path:
+    """Let the second case attack as root, with a folder of the host's for /output; return the folder."""
+    image = image_of(bench, source)
+    study, folder = bench.root / "unguarded" / "input" / "c0002" / "s1", bench.root / "unguarded" / "output"
+    study.mkdir(parents=True)
+    folder.mkdir()
+    (study / "i0001.dcm").write_bytes(b"study")
+    mounts = [
+        Mount("/input", str(study.parents[1]), type="bind", read_only=True), Mount("/output", str(folder), type="bind"),
+    ]  # fmt: skip
+    with closing(docker.from_env()) as client:
+        client.containers.run(image, runtime=runtime, network_mode="none", user="0:0", mounts=mounts, remove=True)
+    return folder
+
+
+def attack(bench: Bench, runtime: str, source: str) -> Ending:
+    """Let the second case attack; return how it ended, the others having ended well and nothing having leaked."""
+    image = image_of(bench, source)
     cases = tuple(CaseInput(f"c{n:04d}", bench.studies.put(sample_study(n))) for n in (1, 2, 3))
     spec = AttemptSpec(AttemptId("a1"), ShardId("s1"), BlobRef("0" * 64, 0), image, cases, LIMITS, mode="case")
     began = time.monotonic()
@@ -84,9 +127,16 @@ def attack(bench: Bench, runtime: str, source: str) -> Ending:
     assert receipt["host_fault"] is None
     lines = [json.loads(line) for line in bench.results.get(receipt["output"]["sha256"]).splitlines()]
     assert [lines[0]["outcome"], lines[2]["outcome"]] == ["ok", "ok"]
-    for secret in (SECRET, b"root:x:0:0"):
-        assert all(secret not in path.read_bytes() for path in (bench.root / "results").rglob("*") if path.is_file())
+    stored = everything(*files_of(bench.root / "results"))
+    assert b'\n "case": "c0003"' in stored, "answers are read as they were given"
+    assert not any(secret in stored for secret in (SECRET, b"root:x:0:0"))
     return lines[1]["outcome"], lines[1]["detail"]
+
+
+def paths_asked_for(caplog: pytest.LogCaptureFixture) -> set[str]:
+    """Return which paths but those of /input the engine was asked for, as its client logs them."""
+    asked = re.findall(r"/archive\?path=([^ ]+)", caplog.text)
+    return {path for path in asked if not path.startswith("%2Finput")}
 
 
 def body(*lines: str) -> str:
@@ -94,91 +144,141 @@ def body(*lines: str) -> str:
 
 
 @RUNTIMES
+def test_attack_11_executing_from_output(bench: Bench, runtime: str, witness: Witness) -> None:
+    program = "/output/program"
+    source = body(
+        f"shutil.copy('/bin/true', {program!r})",
+        f"os.chmod({program!r}, 0o755)",
+        "try:",
+        f"    subprocess.run([{program!r}], check=True)",
+        # Under gVisor the program starts, and dies where the host refuses to map it as something to be executed.
+        "except subprocess.CalledProcessError as died:" if runtime == "runsc" else "except PermissionError:",
+        "    assert died.returncode == -11" if runtime == "runsc" else "    pass",
+        "    leave(case)",
+    )
+    assert [path.name for path in unguarded(bench, runtime, source).iterdir()] == ["program"]
+    witness.without_guard("a program that was copied to /output runs")
+    assert attack(bench, runtime, source) == ("ok", None)
+    witness.with_guard(
+        "gVisor: in /output the program dies of SIGSEGV before it does anything, as the host does not map it executable"
+        if runtime == "runsc"
+        else "runc: EACCES in /output as well"
+    )
+
+
+@RUNTIMES
 @pytest.mark.parametrize("what", ["bytes", "inodes"])
-def test_attack_07_filling_output(bench: Bench, runtime: str, what: str, witness: Witness, tmp_path: Path) -> None:
-    (tmp_path / "unbounded").write_bytes(b"x" * (2 << 20))
-    for number in range(200):
-        (tmp_path / f"n{number}").touch()
-    witness.without_guard("a folder of the host's disk takes it all")
+def test_attack_07_filling_output(bench: Bench, runtime: str, what: str, witness: Witness) -> None:
+    filling = (
+        "open(FILE, 'wb').write(bytes(4 << 20))"
+        if what == "bytes"
+        else "[os.mkdir(f'/output/n{n}') for n in range(200)]"
+    )
+    folder = unguarded(bench, runtime, body(filling))
+    if what == "bytes":
+        assert (folder / "prediction.json").stat().st_size == 4 << 20
+    else:
+        assert len(list(folder.iterdir())) == 200
+    witness.without_guard("a folder of the host's disk takes it all: tried with 4 MiB and with 200 folders")
     filler = "fill" if what == "bytes" else "fill_inodes"
     assert attack(bench, runtime, body(f"{filler}('/output')")) == FULL
     witness.with_guard("full at the declared size and at 64 inodes a case: output_quota; the next case runs")
 
 
 @RUNTIMES
-def test_attack_08_sparse_and_huge_files(bench: Bench, runtime: str, witness: Witness, tmp_path: Path) -> None:
-    with (tmp_path / "sparse").open("wb") as file:
-        file.truncate(1 << 40)
-    assert (tmp_path / "sparse").stat().st_size == 1 << 40
+def test_attack_08_sparse_and_huge_files(bench: Bench, runtime: str, witness: Witness) -> None:
+    source = body(
+        "with open(FILE, 'wb') as file:",
+        "    for size in (1 << 40, 1 << 20, 900 << 10):",
+        "        try:",
+        "            file.truncate(size)",
+        "            break",
+        "        except OSError:",
+        "            pass",
+    )
+    about = (unguarded(bench, runtime, source) / "prediction.json").stat()
+    assert (about.st_size, about.st_blocks) == (1 << 40, 0)
     witness.without_guard("1 TiB to whoever reads it, and no block on disk")
-    ending = attack(
-        bench, runtime,
-        body(
-            "with open(FILE, 'wb') as file:",
-            "    for size in (1 << 40, 1 << 20, 900 << 10):",
-            "        try:",
-            "            file.truncate(size)",
-            "            break",
-            "        except OSError:",
-            "            pass",
-        ),
-    )  # fmt: skip
-    assert ending == ("invalid_answer", "overlong_file")
+    assert attack(bench, runtime, source) == ("invalid_answer", "overlong_file")
     witness.with_guard("EFBIG beyond /output; what remains is refused by its size before it is read")
 
 
 @RUNTIMES
 @pytest.mark.parametrize(
     "target",
-    ["/etc/passwd", "../../../../../../etc/passwd", "/input/c0002/s1/i0001.dcm"],
-    ids=["absolute", "relative", "input"],
+    ["labels", "/etc/passwd", "../../../../../../etc/passwd", "/input/c0002/s1/i0001.dcm"],
+    ids=["labels", "absolute", "relative", "input"],
 )
-def test_attack_35_symbolic_links(bench: Bench, runtime: str, target: str, witness: Witness, tmp_path: Path) -> None:
-    labels = tmp_path / "labels.csv"
-    labels.write_bytes(SECRET)
-    (tmp_path / "prediction.json").symlink_to(labels)
-    assert (tmp_path / "prediction.json").read_bytes() == SECRET
-    witness.without_guard("a plain open reads the labels")
-    assert attack(bench, runtime, body(f"os.symlink({target!r}, FILE)")) == REFUSED
+def test_attack_35_symbolic_links(bench: Bench, runtime: str, target: str, witness: Witness, labels: Path) -> None:
+    source = body(f"os.symlink({(str(labels) if target == 'labels' else target)!r}, FILE)")
+    if target == "labels":
+        assert (unguarded(bench, runtime, source) / "prediction.json").read_bytes() == SECRET
+        witness.without_guard("a plain open reads the labels of the contest")
+    assert attack(bench, runtime, source) == REFUSED
     witness.with_guard("refused: a link in the archive is no plain file")
 
 
 @RUNTIMES
-def test_attack_36_a_pipe_in_the_place_of_the_answer(
-    bench: Bench, runtime: str, witness: Witness, tmp_path: Path
-) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    reader = threading.Thread(target=(tmp_path / "pipe").read_bytes, daemon=True)
-    reader.start()
-    reader.join(0.3)
-    assert reader.is_alive()
-    witness.without_guard("a plain open waits for ever")
-    (tmp_path / "pipe").write_bytes(b"")
-    reader.join(10)
-    assert attack(bench, runtime, body("os.mkfifo(FILE)")) in {REFUSED, NOTHING, ("crashed", "exit_1")}
+def test_attack_36_a_pipe_in_the_place_of_the_answer(bench: Bench, runtime: str, witness: Witness) -> None:
+    source = body("os.mkfifo(FILE)")
+    pipe = unguarded(bench, runtime, source) / "prediction.json"
+    if runtime == "runsc":
+        assert not os.path.lexists(pipe)
+        witness.without_guard("gVisor: the pipe stays in its own kernel even so, and nobody finds one")
+    else:
+        assert pipe.is_fifo()
+        reader = threading.Thread(target=pipe.read_bytes, daemon=True)
+        reader.start()
+        reader.join(0.3)
+        assert reader.is_alive()
+        witness.without_guard("runc: a plain open waits for ever")
+        pipe.write_bytes(b"")
+        reader.join(10)
+    assert attack(bench, runtime, source) == PIPES[runtime]
     witness.with_guard("runc: it cannot be made; gVisor: it stays in the container's own memory; nobody waits")
 
 
 @RUNTIMES
 @pytest.mark.parametrize(
-    ("making", "ending"),
+    ("making", "reading", "ending"),
     [
-        ("os.symlink(FILE, FILE)", {REFUSED}),
-        ("os.symlink('/output', '/output/loop'); os.symlink('loop/loop/x', FILE)", {REFUSED}),
-        ("os.mkdir(FILE, 0)", {REFUSED}),
-        ("socket.socket(socket.AF_UNIX).bind(FILE)", {REFUSED, NOTHING, ("crashed", "exit_1")}),
+        ("os.symlink(FILE, FILE)", errno.ENOENT, REFUSED),
+        ("os.symlink('prediction.json', FILE)", errno.ELOOP, REFUSED),
+        ("os.symlink('loop', '/output/loop'); os.symlink('loop/x', FILE)", errno.ELOOP, REFUSED),
+        ("os.mkdir(FILE, 0)", errno.EISDIR, REFUSED),
     ],
-    ids=["loop", "folder-loop", "unreadable", "socket"],
+    ids=["absolute", "loop", "folder-loop", "unreadable"],
 )
-def test_attack_37_loops_sockets_and_unreadable_folders(
-    bench: Bench, runtime: str, making: str, ending: set[Ending], witness: Witness, tmp_path: Path
-) -> None:
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(OSError, match="symbolic links"):
-        (tmp_path / "loop").read_bytes()
-    witness.without_guard("an error in the reader, and in Docker, when it is asked for that path")
-    assert attack(bench, runtime, body(making)) in ending
+def test_attack_37_loops_and_unreadable_folders(
+    bench: Bench, runtime: str, making: str, reading: int, ending: Ending, witness: Witness,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    folder = unguarded(bench, runtime, body(making))
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - the number is looked at
+        (folder / "prediction.json").read_bytes()
+    assert caught.value.errno == reading
+    witness.without_guard("an error in whoever reads it")
+    with caplog.at_level(logging.DEBUG):
+        assert attack(bench, runtime, body(making)) == ending
+    assert paths_asked_for(caplog) == {"%2Foutput"}
     witness.with_guard("refused; the engine is asked for the folder only, never for a path in it")
+
+
+@RUNTIMES
+def test_attack_37_a_socket(bench: Bench, runtime: str, witness: Witness, caplog: pytest.LogCaptureFixture) -> None:
+    source = body("socket.socket(socket.AF_UNIX).bind(FILE)")
+    left = unguarded(bench, runtime, source) / "prediction.json"
+    if runtime == "runsc":
+        assert not os.path.lexists(left)
+        witness.without_guard("gVisor: the socket stays in its own kernel even so")
+    else:
+        with pytest.raises(OSError, match="No such device or address"):
+            left.read_bytes()
+        witness.without_guard("runc: an error in whoever reads it")
+    with caplog.at_level(logging.DEBUG):
+        assert attack(bench, runtime, source) == NOTHING
+    assert paths_asked_for(caplog) == {"%2Foutput"}
+    witness.with_guard("a socket is no answer: it is in no archive of the folder")
 
 
 @RUNTIMES
@@ -189,18 +289,31 @@ def test_attack_37_loops_sockets_and_unreadable_folders(
         "os.link('/etc/passwd', FILE)",
         "os.mknod(FILE, 0o666 | stat.S_IFCHR, os.makedev(1, 5))",
         "os.mknod(FILE, 0o666 | stat.S_IFBLK, os.makedev(254, 0))",
-        "leave(case); os.chown(FILE, 0, 0)",
+        f"leave(case); os.chown(FILE, {SOMEBODY}, {SOMEBODY})",
     ],
     ids=["input", "etc", "zero", "disk", "chown"],
 )
-def test_attack_38_hard_links_devices_and_owners(
-    bench: Bench, runtime: str, making: str, witness: Witness, tmp_path: Path
-) -> None:
-    (tmp_path / "labels").write_bytes(SECRET)
-    os.link(tmp_path / "labels", tmp_path / "prediction.json")
-    assert (tmp_path / "prediction.json").read_bytes() == SECRET
-    witness.without_guard("on one file system and with its capabilities each can be made")
-    assert attack(bench, runtime, body(making)) == ("crashed", "exit_1")
+def test_attack_38_hard_links_devices_and_owners(bench: Bench, runtime: str, making: str, witness: Witness) -> None:
+    why = "Errno 18" if "os.link" in making else "Errno 1]" if "mknod" in making and runtime == "runsc" else None
+    if why is not None:
+        with pytest.raises(ContainerError, match=re.escape(why)):
+            unguarded(bench, runtime, body(making))
+        witness.without_guard(
+            "a link to another mount cannot be made even so"
+            if "os.link" in making
+            else "gVisor: no node of a device can be made even so"
+        )
+    else:
+        path = unguarded(bench, runtime, body(making)) / "prediction.json"
+        made = path.stat()
+        path.unlink()  # none of these is left for others to find
+        if "mknod" in making:
+            assert made.st_rdev in {os.makedev(1, 5), os.makedev(254, 0)}
+            witness.without_guard("runc: nodes of devices lie on the host's disk")
+        else:
+            assert made.st_uid == made.st_gid == SOMEBODY
+            witness.without_guard("a file of any account lies on the host's disk")
+    assert attack(bench, runtime, body(making)) == CRASHED
     witness.with_guard("cannot be made")
 
 
@@ -229,14 +342,15 @@ def test_attack_39_folders_in_folders(bench: Bench, runtime: str, witness: Witne
 
 
 @RUNTIMES
-def test_attack_40_names(bench: Bench, runtime: str, witness: Witness, tmp_path: Path) -> None:
+def test_attack_40_names(bench: Bench, runtime: str, witness: Witness, caplog: pytest.LogCaptureFixture) -> None:
     names = (b"a\nb", b"$(id)", b"<img onerror=x>", b"\x1b[31m", b"\xff\xfe", b"n" * 255, b"prediction.json\n")
-    for name in names:
-        (tmp_path / os.fsdecode(name)).touch()
-    assert any("\n" in path.name for path in tmp_path.iterdir())
-    witness.without_guard("reach whoever lists the folder")
     source = body("leave(case)", f"for name in {names!r}:", "    open(b'/output/' + name, 'w').close()")
-    assert attack(bench, runtime, source) == ("ok", None)
-    everything = b"".join(path.read_bytes() for path in (bench.root / "results").rglob("*") if path.is_file())
-    assert not any(name in everything for name in (b"$(id)", b"onerror", b"\x1b[31m", b"n" * 255))
-    witness.with_guard("only the fixed name is read; no other is kept, shown or logged")
+    listed = {os.fsencode(path.name) for path in unguarded(bench, runtime, source).iterdir()}
+    assert listed == {*names, b"prediction.json"}
+    witness.without_guard("reach whoever lists the folder")
+    with caplog.at_level(logging.DEBUG):
+        assert attack(bench, runtime, source) == ("ok", None)
+    assert caplog.text, "the engine's requests are seen, and what the runner would log"
+    for place in (everything(*files_of(bench.root / "results")), caplog.text.encode(errors="surrogateescape")):
+        assert not any(name in place for name in (b"$(id)", b"onerror", b"\x1b[31m", b"n" * 255))
+    witness.with_guard("only the fixed name is read; no other is stored or logged")
