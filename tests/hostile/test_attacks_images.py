@@ -218,7 +218,7 @@ def test_attack_57_inodes_by_the_hundred_thousand(gate: Gate, tmp_path: Path, wi
     assert gate.load_raw(path, small.image_id) is None
     assert sum(member.name.startswith("f") for member in gate.members(small.image_id)) == 5_000
     gate.remove_loaded()
-    witness.without_guard("each of 5,000 empty files takes an inode of the engine's store")
+    witness.without_guard("the engine unpacks all of 5,000 empty files into its store")
     gate.refuses(path, ImageTooLarge, caps=ImageCaps(files=4_000))
     header = entry("empty").tobuf(tarfile.USTAR_FORMAT)
     many = FakeImage(layers=[header * 300_001 + bytes(1024)])
@@ -237,7 +237,7 @@ def test_attack_58_more_layers_than_an_engine_takes(gate: Gate, tmp_path: Path, 
     said = gate.load_raw(path, deep.image_id)
     assert said is not None
     assert "depth" in said
-    witness.without_guard("the engine unpacks 125 of 130 layers before it refuses")
+    witness.without_guard("the engine takes the archive of 130 layers, and refuses it by the depth of its own store")
     assert "130 layers; 1 to 125" in gate.refuses(path, ImageTooLarge)
     most = image(125)
     assert gate.has(gate.load_accepted(gate.submit(most.write(tmp_path / "most.tar")))), "the cap is the engine's own"
