@@ -8,11 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from arena.settings import Settings
 from arena.store.session import Store
-from arena.store.tables import Attempt, Evaluation, Score, Scorecard, Shard
+from arena.store.tables import Attempt, AttemptState, Evaluation, Score, Scorecard, Shard, ShardState
 from arena.wiring import open_host
 from arena.worker import Worker
 from runners.engine import Engine
@@ -33,6 +33,16 @@ def build_entry(name: str, main: str) -> str:
     files = {f"attacks/{path.name}": path.read_bytes() for path in PROGRAMS.glob("*.py")}
     files |= {"Dockerfile": DOCKERFILE, "main.py": main.encode(), "arena_algorithm.py": STARTER_KIT.read_bytes()}
     return build_from_files(Engine(), files, f"arena-test-entry:{name}", BASE_IMAGE)
+
+
+def unfinished(store: Store) -> list[str]:
+    """Return what a store says is still to be run or running, in words: at the end of a contest, nothing."""
+    with store.read() as session:
+        shards = session.exec(select(Shard).where(col(Shard.state).in_([ShardState.WAITING, ShardState.OPEN]))).all()
+        attempts = session.exec(select(Attempt).where(Attempt.state == AttemptState.OPEN)).all()
+        return [f"shard {each.id} is {each.state}" for each in shards] + [
+            f"attempt {each.id} is open" for each in attempts
+        ]
 
 
 @dataclass
@@ -66,6 +76,13 @@ class Contest:
     def run(self) -> None:
         """Let the worker evaluate all of them."""
         Worker(open_host(self.settings), clock=lambda: NOW + timedelta(hours=1)).run_until_idle()
+
+    def close(self) -> None:
+        """End the contest, in which nobody may wait or run any more."""
+        left = unfinished(self.store)
+        self.store.close()
+        assert self.codes
+        assert left == []
 
     def evaluation(self, vendor: str) -> Evaluation:
         """Return what the store says of a vendor's evaluation."""

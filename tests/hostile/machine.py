@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -22,7 +23,13 @@ KEPT_IMAGES = re.compile(
     r"(localhost/|docker\.io/library/)?"  # Podman puts one of them before a name
     r"(arena-(base|holder|probe|algorithm|demo[a-z-]*|perception[a-z-]*)|arena-test-[a-z-]+|arena-[a-z-]+-test):.+"
 )
-"""Names under which tests keep images in the engine's cache, so that the next run need not build them."""
+"""Names of images that a session may have while its hostile tests run: those it builds, which are taken away when all of
+it is over (tests/built.py), and those of the project's own that stay."""
+SCRATCH = ("arena*", "canary*")
+"""Names of what our programs make in the system's folder for temporary files, and take away again."""
+OTHERS_SCRATCH = re.compile(r"arena-test-images\.lock|arena-fuzz-.+")
+"""What no runner makes: the lock of the images that tests build, which stays, and the folders of fuzzing, which may go on
+beside these tests."""
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _SHIMS = ("containerd-shim", "conmon")
 """Docker's process beside each container, and Podman's."""
@@ -42,6 +49,7 @@ class Snapshot:
     shims: frozenset[str]
     groups: frozenset[str]
     processes: frozenset[str]
+    scratch: frozenset[str]
 
     @classmethod
     def take(cls, engine: str | None = None) -> Self:
@@ -63,6 +71,7 @@ class Snapshot:
                 shims=frozenset(_shims()),
                 groups=frozenset(_groups()),
                 processes=frozenset(_processes()),
+                scratch=frozenset(_scratch()),
             )
 
 
@@ -88,6 +97,12 @@ def _staged(temporary: Path) -> Iterator[str]:
     """Yield what attempts of this run have left in their folders: `runs/<runner>/<attempt>`."""
     for path in temporary.glob("*/runs/*/*"):
         yield f"staged: {path}"
+
+
+def _scratch() -> Iterator[str]:
+    folder = Path(tempfile.gettempdir())
+    for pattern in SCRATCH:
+        yield from (str(path) for path in folder.glob(pattern) if not OTHERS_SCRATCH.fullmatch(path.name))
 
 
 def _mounts() -> Iterator[str]:

@@ -28,6 +28,7 @@ from runners.engine import Engine
 from runners.images.build import build_from_files
 from tests.hostile import payloads
 from tests.hostile.apart import read_apart, reader
+from tests.hostile.contest import unfinished
 from tests.hostile.corpus import Witness, witness
 from tests.hostile.payloads import OK, PAYLOADS, Payload
 from tests.images import BASE_IMAGE, DOCKERFILE
@@ -108,7 +109,9 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     with store.read() as session:
         evaluation = session.get_one(Evaluation, code)
         scored = session.exec(select(Scorecard)).first() is not None
+    left = unfinished(store)
     store.close()
+    assert left == []
     assert evaluation.state == EvaluationState.SCORED
     assert evaluation.cases_sha256 is not None
     assert evaluation.predictions_sha256 is not None

@@ -66,7 +66,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contest]:
     contest.run()
     assert contest.evaluation("honest").outcome_counts == {"ok": CASES}
     yield contest
-    contest.store.close()
+    contest.close()
 
 
 @pytest.fixture(scope="module", params=["runc", "runsc"])
@@ -78,7 +78,7 @@ def contest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         made.enter(name, build_entry(name, HOSTILE.format(attack=attack)))
     made.run()
     yield made
-    made.store.close()
+    made.close()
 
 
 def test_an_honest_algorithm_beside_attacks_has_the_scores_that_it_has_alone(alone: Contest, contest: Contest) -> None:
