@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
@@ -27,6 +29,9 @@ from arena.presentation.wording import Words
 (page,) = [page for page in _PAGES if page.key == {key!r}]
 page.show(Words(Language({language!r})))
 """
+
+
+_components: list[Any] = []
 
 
 def board_keys() -> tuple[str, ...]:
@@ -54,9 +59,17 @@ def _visits(submissions: Sequence[str]) -> Iterator[tuple[str, str, str, str | N
 def _shown(key: str, language: str, entry: str | None) -> str:
     # A session keeps its choices, so each visit is one of its own.
     app = AppTest.from_string(_SCRIPT.format(key=key, language=language), default_timeout=SECONDS)
+    # What components there are is searched for in every installed package, which takes longer than the page; once will do.
+    app._bidi_component_manager = _components[0] if _components else None
     if entry is not None:
         app.query_params["entry"] = entry
-    app.run()
+    main = sys.modules["__main__"]
+    try:
+        app.run()
+    finally:
+        # Streamlit puts the script there, and a process that is spawned later would run it.
+        sys.modules["__main__"] = main
+    _components[:] = [app._bidi_component_manager]
     if app.exception:
         raise AssertionError(f"{key}: {app.exception}")
     return "\n".join(_texts(app._tree))
