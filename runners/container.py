@@ -221,14 +221,14 @@ class Box:
             HostOutOfMemory: It was killed for memory that others used.
         """
         # Asked first: the counters go soon after the container.
-        killed, anothers = self._killed_for_memory()
+        killed, for_others = self._killed_for_memory()
         if self._exited.wait(max(0.0, seconds)) and self._wait_fault is not None:
             raise self._wait_fault
         end = self._engine.end_of(self.container)
         if not killed:
-            killed, anothers = self._killed_for_memory()
+            killed, for_others = self._killed_for_memory()
         out_of_memory = end.out_of_memory or killed
-        if out_of_memory and anothers and end.exit_code is not None:
+        if out_of_memory and for_others and end.exit_code is not None:
             raise HostOutOfMemory
         return replace(end, out_of_memory=out_of_memory)
 
@@ -236,7 +236,7 @@ class Box:
         """Say whether the kernel killed for memory so far, and whether it was not the container's own."""
         if self.memory is None:
             return False, False
-        return self.memory.has_killed(), self.memory.was_anothers()
+        return self.memory.has_killed(), self.memory.was_for_others()
 
     def read_output(self, wanted: Mapping[str, int], folder: Path) -> Left:
         """End the container and copy what it left in its /output to a folder, as `OutputFolder.read` does.

@@ -62,7 +62,7 @@ class OomCounter:
         """Whether anything was killed so far; False when the group is gone."""
         return bool(_count(_again(self._kills), b"oom_kill"))
 
-    def was_anothers(self) -> bool:
+    def was_for_others(self) -> bool:
         """Whether the memory that was missing was not the container's own.
 
         Where the container's group tells that its limit was never reached, it was another's. Where the group is gone

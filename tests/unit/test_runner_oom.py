@@ -51,22 +51,22 @@ def test_a_kill_at_the_containers_own_limit_is_its_own(kernel: Kernel) -> None:
     assert not found.has_killed()
     kernel.write(kills=1, own=5, above=3)
     assert found.has_killed()
-    assert not found.was_anothers()
+    assert not found.was_for_others()
     found.close()
 
 
-def test_a_kill_below_the_containers_own_limit_is_anothers(kernel: Kernel) -> None:
+def test_a_kill_below_the_containers_own_limit_is_for_others(kernel: Kernel) -> None:
     found = kernel.counter()
     kernel.write(kills=1, own=0, above=4)
     assert found.has_killed()
-    assert found.was_anothers()
+    assert found.was_for_others()
     found.close()
 
 
 @pytest.mark.parametrize("which", ["memory", "memory.memsw"])
-@pytest.mark.parametrize(("peak", "anothers"), [(50331648, False), (50331648 - (1 << 20), True)])
+@pytest.mark.parametrize(("peak", "for_others"), [(50331648, False), (50331648 - (1 << 20), True)])
 def test_a_limit_that_was_come_to_uncounted_is_told_by_the_most_that_was_used(
-    tmp_path: Path, which: str, peak: int, anothers: bool
+    tmp_path: Path, which: str, peak: int, for_others: bool
 ) -> None:
     """As with the same limit of 48 MiB for memory, and memory with swap, on Linux 6.18: both counters stay at 0."""
     kernel = Kernel(tmp_path, 1)
@@ -76,27 +76,27 @@ def test_a_limit_that_was_come_to_uncounted_is_told_by_the_most_that_was_used(
     found = kernel.counter()
     kernel.write(kills=1, own=0, above=3)
     (kernel.group / f"{which}.max_usage_in_bytes").write_text(f"{peak}\n")
-    assert found.was_anothers() is anothers
+    assert found.was_for_others() is for_others
     found.close()
 
 
-@pytest.mark.parametrize(("above", "anothers"), [(3, False), (4, True)])
-def test_where_the_group_is_gone_the_group_above_tells(kernel: Kernel, above: int, anothers: bool) -> None:
+@pytest.mark.parametrize(("above", "for_others"), [(3, False), (4, True)])
+def test_where_the_group_is_gone_the_group_above_tells(kernel: Kernel, above: int, for_others: bool) -> None:
     found = kernel.counter()
     kernel.write(kills=1, own=0, above=above)
     found.close()  # a file of a group that is gone gives nothing either
     assert not found.has_killed()
-    assert found.was_anothers() is anothers
+    assert found.was_for_others() is for_others
 
 
 def test_where_no_counter_can_be_read_nothing_is_counted(tmp_path: Path) -> None:
     found = OomCounter(7, CONTAINER, proc=tmp_path)
     assert not found.has_killed()
-    assert not found.was_anothers()
+    assert not found.was_for_others()
 
 
 def test_the_group_of_another_process_is_not_taken_for_the_containers(kernel: Kernel) -> None:
     found = kernel.counter("another")
     kernel.write(kills=1, own=0, above=9)
     assert not found.has_killed()
-    assert not found.was_anothers()
+    assert not found.was_for_others()
