@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import re
 import subprocess
@@ -30,11 +31,11 @@ def test_every_target_has_seeds() -> None:
 
 
 def fuzz(name: str, runs: int, folder: Path) -> tuple[int, str]:
-    """Run a fuzzer; return its exit code and what it said."""
+    """Run a fuzzer; return its exit code and what it said. It ends without clearing up, so its scratch lies in `folder`."""
     done = subprocess.run(
         [sys.executable, str(FUZZ), name, f"-runs={runs}", "-seed=1", f"-artifact_prefix={folder}/"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300,
-        cwd=FUZZ.parents[2],
+        cwd=FUZZ.parents[2], env=os.environ | {"TMPDIR": str(folder)},
     )  # fmt: skip
     return done.returncode, done.stdout.decode(errors="replace")
 
