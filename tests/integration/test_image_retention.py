@@ -277,7 +277,7 @@ def test_an_archive_beyond_the_budget_is_refused_before_it_is_written(shop: Shop
     with pytest.raises(StorageFull, match=r"the limit for all is 1\.00 MiB \(ARENA_ARCHIVES_MIB"):
         shop.submit("a", room=Room(2**20, 0))
     assert shop.images.stored() == []
-    assert not Path(shop.images.root).exists()
+    assert list(Path(shop.images.root).rglob("*")) == []
     assert shop.submit("a", room=Room(2 * 2**20, 0)).submission.code
 
 

@@ -13,7 +13,7 @@ from arena.challenge.bundle import read_bundle
 from tests.phantom import CHALLENGE, HIDDEN
 
 from phantom.plan import CASE_SETS, CaseSet, Distractor, Finding, StudyPlan, plan_studies  # isort: skip
-from phantom.readers import READERS, readers_table  # isort: skip
+from phantom.readers import READERS, SPECIFICITIES, readers_table  # isort: skip
 
 
 def planned(name: str) -> list[StudyPlan]:
@@ -118,8 +118,13 @@ def test_the_simulated_readers_are_what_the_recipe_makes_and_say_so() -> None:
     table = readers_table()
     assert (CHALLENGE / "readers.csv").read_text(encoding="utf-8") == table
     rows = list(csv.DictReader(io.StringIO(table)))
-    assert len(rows) == len(READERS) * len(Finding)
+    points = [row for row in rows if row["kind"] == "point"]
+    assert len(points) == len(READERS) * len(Finding)
     assert all(row["label"].startswith("Simulated") and "nobody" in row["source"] for row in rows)
     for finding in Finding:
-        hits = [int(row["true_positive"]) for row in rows if row["finding"] == finding.value]
+        hits = [int(row["true_positive"]) for row in points if row["finding"] == finding.value]
         assert hits == sorted(hits), "readers are listed from the most reserved on"
+        curve = [row for row in rows if row["kind"] == "curve" and row["finding"] == finding.value]
+        rates = [float(row["sensitivity"]) for row in curve]
+        assert len(rates) == len(SPECIFICITIES)
+        assert rates == sorted(rates), "the less specific, the more sensitive"
