@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,7 +149,8 @@ def resample(contest: Contest, count: int, threads: int) -> ResampledScores:
     """Resample the patients of a contest with Arena, from levels as they are stored."""
     references = prepare_references(contest.labels.T, contest.patients)
     parts = finding_cases(references, contest.names, (THRESHOLD,) * len(contest.names), contest.levels.T)
-    columns = [column for part in parts if (column := part.column(MissingPolicy.WORST)) is not None]
+    with ThreadPoolExecutor(threads) as pool:
+        columns = [one for one in pool.map(lambda part: part.column(MissingPolicy.WORST), parts) if one is not None]
     plan = plan_resamples([column.cases for column in columns], SEED, count)
     return resampled_scores(columns, [THRESHOLD + 1] * len(columns), plan, threads=threads)
 

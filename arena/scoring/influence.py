@@ -66,7 +66,8 @@ class Cases:
 
 def make_cases(positive: NDArray[np.bool_], patients: NDArray[np.int64], n_patients: int) -> Cases:
     """Count the patients of some cases; see `Cases`."""
-    holders = np.bincount(patients * 2 + positive, minlength=2 * n_patients).reshape(n_patients, 2) > 0
+    holders = np.zeros((n_patients, 2), dtype=np.bool_)
+    holders.reshape(-1)[patients * 2 + positive] = True
     return Cases(
         positive=positive,
         first_cell=positive + np.int16(2),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ _PEAK: Final = 12
 _TILE: Final = 4096
 _BYTE: Final = np.uint16(255)
 _BITS: Final = np.uint16(8)
+_FITS: Final = 1 << 30
+"""Half of what 32 bits with a sign hold."""
+
+Cell: TypeAlias = np.int32 | np.int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ def _ones(bounds: NDArray[np.int64], indices: NDArray[np.int64], n_columns: int)
     )
 
 
-def weighted_cells(tally: Tally, block: LaneBlock, room: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+def weighted_cells(tally: Tally, block: LaneBlock, room: NDArray[np.int32] | None = None) -> NDArray[Cell]:
     """Return the weighted counts of every cell and replicate.
 
     Args:
@@ -138,7 +142,8 @@ def weighted_cells(tally: Tally, block: LaneBlock, room: NDArray[np.int64] | Non
         room: At least `tally.n_sums` numbers, where the result is put, so that a loop touches no fresh memory.
 
     Returns:
-        Shape (steps, 2, groups, 64), class 1 positive; see `Tally` for where a code stands.
+        Shape (steps, 2, groups, 64), class 1 positive; see `Tally` for where a code stands. 32 bits wide where all
+        counts fit into 16, else 64.
     """
     halves: tuple[NDArray[Any], ...]
     if block.peak <= _PEAK:
@@ -148,16 +153,18 @@ def weighted_cells(tally: Tally, block: LaneBlock, room: NDArray[np.int64] | Non
         add = tally.add.astype(np.int64)
         halves = tuple(add @ half.astype(np.int64) for half in (block.packed & _BYTE, block.packed >> _BITS))
     gather = tally.gather
-    if block.peak > _PEAK or block.peak * tally.heaviest > np.iinfo(np.uint16).max:
-        gather = gather.astype(np.int64)
-    room = np.empty(tally.n_sums, dtype=np.int64) if room is None else room[: tally.n_sums]
-    cells = room.reshape(-1, LANES)
+    cells: NDArray[Cell]
+    if block.peak <= _PEAK and block.peak * tally.heaviest <= np.iinfo(np.uint16).max:
+        cells = np.empty(tally.n_sums, dtype=np.int32) if room is None else room[: tally.n_sums]
+    else:
+        gather, cells = gather.astype(np.int64), np.empty(tally.n_sums, dtype=np.int64)
+    rows = cells.reshape(-1, LANES)
     for lanes, half in zip((slice(_HALF), slice(_HALF, None)), halves, strict=True):
-        cells[:, lanes] = gather @ half.astype(gather.dtype, copy=False)
+        rows[:, lanes] = gather @ half.astype(gather.dtype, copy=False)
     return cells.reshape(tally.steps, 2, tally.groups, LANES)
 
 
-def by_code(tally: Tally, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+def by_code(tally: Tally, cells: NDArray[Cell]) -> NDArray[Cell]:
     """Bring `weighted_cells` into the order (replicate, class, occupied code), shape (64, 2, q)."""
     ordered = np.ascontiguousarray(cells.transpose(3, 1, 2, 0))
     return ordered.reshape(LANES, 2, -1)[:, :, : tally.codes.size]
@@ -201,24 +208,17 @@ def linear_sums(tally: Tally, losses: NDArray[np.int64], threshold_code: int) ->
     return csr_array(ordered.reshape(3, -1))
 
 
-def lane_sums(cells: NDArray[np.int64], linear: csr_array) -> LaneSums:
+def lane_sums(cells: NDArray[Cell], linear: csr_array) -> LaneSums:
     """Add up `weighted_cells` into what AUC, sensitivity, specificity and a mean loss are divided from.
-
-    For the AUC all groups advance by one code at a step, which keeps the work in the cache; what lies below a group as
-    a whole is added at the end.
 
     Args:
         cells: From `weighted_cells`.
         linear: From `linear_sums`.
     """
     true_positives, true_negatives, loss = linear @ cells.reshape(-1, LANES)
-    ordered, below, place = (np.zeros(cells.shape[2:], dtype=np.int64) for _ in range(3))
-    for negative, positive in cells:
-        np.add(below, negative, out=place)  # 2 · below + at, counted twice what lies below
-        np.add(place, negative, out=below)
-        place *= positive
-        ordered += place
-    negatives, positives = below >> 1, cells[:, 1].sum(axis=0)
+    ordered, negatives, positives = _within_groups(cells)
+    if cells.dtype == np.int32 and int((negatives * positives).max()) >= _FITS:
+        ordered, negatives, positives = _within_groups(cells.astype(np.int64))
     under = np.cumsum(negatives, axis=0) - negatives
     return LaneSums(
         two_u=(ordered + 2 * under * positives).sum(axis=0),
@@ -228,3 +228,19 @@ def lane_sums(cells: NDArray[np.int64], linear: csr_array) -> LaneSums:
         true_negatives=true_negatives,
         loss=loss,
     )
+
+
+def _within_groups(cells: NDArray[Cell]) -> tuple[NDArray[np.int64], ...]:
+    """Return twice the rightly ordered pairs, the negatives and the positives of each group, shape (groups, 64).
+
+    All groups advance by one code at a step, which keeps the work in the cache. In 32 bits the pairs are right where
+    negatives times positives stay below 2³⁰; the counts of a group of up to 65,535 a cell always are.
+    """
+    ordered, below, place, positives = (np.zeros(cells.shape[2:], dtype=cells.dtype) for _ in range(4))
+    for negative, positive in cells:
+        np.add(below, negative, out=place)  # 2 · below + at, counted twice what lies below
+        np.add(place, negative, out=below)
+        positives += positive
+        place *= positive
+        ordered += place
+    return ordered.astype(np.int64), (below >> 1).astype(np.int64), positives.astype(np.int64)

@@ -23,6 +23,7 @@ from arena.scoring.auc import ClassCounts
 from arena.scoring.influence import Cases, Column
 from arena.scoring.lanes import (
     LANES,
+    Cell,
     LaneBlock,
     LaneSums,
     Tally,
@@ -241,7 +242,7 @@ class _Room:
 
     def __init__(self, plan: ResamplePlan, tallies: Sequence[Tally]) -> None:
         self._plan = plan
-        self._cells = np.empty(max(tally.n_sums for tally in tallies), dtype=np.int64)
+        self._cells = np.empty(max(tally.n_sums for tally in tallies), dtype=np.int32)
         self._weights = np.empty((LANES, plan.n_patients), dtype=np.uint8)
         self._flags = np.empty(plan.n_patients, dtype=np.bool_)
         self._packed = np.empty((plan.n_patients, LANES // 2), dtype=np.uint16)
@@ -255,7 +256,7 @@ class _Room:
         self._weights[len(numbers) :] = 0
         return pack_lanes(self._weights, self._packed)
 
-    def cells(self, tally: Tally, block: LaneBlock) -> NDArray[np.int64]:
+    def cells(self, tally: Tally, block: LaneBlock) -> NDArray[Cell]:
         """Count a finding's cases under a block; the result is overwritten by the next call."""
         return weighted_cells(tally, block, self._cells)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from arena.scoring.auc import ClassCounts, auc_from_counts
 from arena.scoring.influence import Column, column_auc, column_variance, make_cases, make_column
-from arena.scoring.lanes import make_tally, pack_lanes, weighted_cells
+from arena.scoring.lanes import lane_sums, linear_sums, make_tally, pack_lanes, weighted_cells
 from arena.scoring.levels import TOP_LEVEL
 from arena.scoring.missing import cell_losses
 from arena.scoring.resampling import (
@@ -171,6 +171,18 @@ def test_a_cell_with_more_cases_than_sixteen_bits_hold_is_counted() -> None:
     column = make_column(np.ones(n, dtype=np.int64), make_cases(positive, np.arange(n) // 2, n // 2), size=3)
     cells = weighted_cells(make_tally(column), pack_lanes(np.full((64, n // 2), 2, dtype=np.uint8)))
     assert cells.tolist() == [[[[n] * 64], [[n] * 64]]]
+
+
+def test_pairs_beyond_thirty_two_bits_are_counted() -> None:
+    n = 100_000
+    positive = np.arange(n) % 2 == 0
+    column = make_column(np.ones(n, dtype=np.int64), make_cases(positive, np.arange(n) // 2, n // 2), size=3)
+    tally = make_tally(column)
+    cells = weighted_cells(tally, pack_lanes(np.ones((64, n // 2), dtype=np.uint8)))
+    assert cells.dtype == np.int32
+    sums = lane_sums(cells, linear_sums(tally, np.zeros(6, dtype=np.int64), 1))
+    assert sums.two_u.tolist() == [(n // 2) ** 2] * 64
+    assert sums.true_positives.tolist() == sums.negatives.tolist() == [n // 2] * 64
 
 
 def test_the_spread_of_resampled_aucs_is_the_standard_error_of_the_influence() -> None:
