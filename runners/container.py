@@ -28,7 +28,7 @@ from runners.output import Left, OutputFolder, unlike_asked
 from runners.podman import read_back_bundle
 from runners.policy import Placement, SandboxPolicy
 from runners.readback import read_back
-from runners.shims import reap_shims
+from runners.shims import reap_shims, remove_groups
 
 _log = logging.getLogger(__name__)
 
@@ -277,6 +277,7 @@ class Box:
             self._engine.remove(self.container)
             if self._conversation is not None and self._waiter is None:  # its start failed
                 reap_shims(self.container)
+                remove_groups(self.container)
             self._stopped = True
 
     def _wait(self) -> None:

@@ -1,7 +1,8 @@
-"""Processes that stay behind of a container whose start failed, although the engine has removed it.
+"""What stays behind of a container whose start failed, although the engine has removed it.
 
 Between Docker's daemon and a runtime stands a shim, a process for each container. Where gVisor fails to start one, its
-shim stays for good (seen with Docker 20.10 and runsc 20221219). It names the container's id, which is ours alone.
+shim stays for good, and so do its empty control groups (seen with Docker 20.10 and runsc 20221219). Both name the
+container's id, which is ours alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 _PROC = Path("/proc")
+_GROUPS = Path("/sys/fs/cgroup")
 _NAME = "containerd-shim"
 _GRACE_SECONDS = 1.0
 _PAUSE_SECONDS = 0.05
@@ -42,6 +44,24 @@ def reap_shims(container: str, *, grace_seconds: float = _GRACE_SECONDS) -> list
     if left:  # containerd then starts another one for a moment, to clear up
         _left_after(container, _CLEARING_SECONDS)
     return left
+
+
+def remove_groups(container: str, *, groups: Path = _GROUPS) -> list[Path]:
+    """Remove the empty control groups of a container that the engine has removed; return them.
+
+    They lie below a parent, of each controller or of all. Where this account may not remove one, the log says so.
+    """
+    removed = []
+    for folder in sorted({*groups.glob(f"*/{container}"), *groups.glob(f"*/*/{container}")}):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            _log.warning("The control group %s of a container that is gone stays: %s", folder, error.strerror)
+        else:
+            removed.append(folder)
+    return removed
 
 
 def _left_after(container: str, seconds: float) -> list[int]:
