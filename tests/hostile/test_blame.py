@@ -10,7 +10,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -103,15 +103,19 @@ def image(engine: Engine, name: str, program: str, *lines: str) -> str:
     return build_from_files(engine, files, f"arena-test-blame:{name}", BASE_IMAGE)
 
 
-def with_volume(image_id: str, path: str) -> str:
-    """Return an image that declares this VOLUME as well: no engine builds one on a file, and every engine loads it."""
+@contextmanager
+def with_volume(image_id: str, path: str) -> Iterator[str]:
+    """Give an image that declares this VOLUME as well: no engine builds one on a file, and every engine loads it."""
     with closing(docker.from_env()) as client:
         container = client.api.create_container(image_id)["Id"]
         try:
             client.api.commit(container, "arena-test-blame", "volume", changes=f"VOLUME {path}")
         finally:
             client.api.remove_container(container)
-        return str(client.api.inspect_image("arena-test-blame:volume")["Id"])
+        try:
+            yield str(client.api.inspect_image("arena-test-blame:volume")["Id"])
+        finally:
+            client.api.remove_image("arena-test-blame:volume", noprune=True)
 
 
 def launcher(bench: Bench, image_id: str, folder: Path, **settings: Any) -> Launcher:
@@ -180,7 +184,8 @@ def test_a_container_that_has_ended_before_the_look_was_not_seen_and_is_no_fault
 @pytest.mark.parametrize("what", IN_THE_WAY)
 def test_an_image_that_no_engine_starts_is_charged_and_not_the_host(bench: Bench, what: str) -> None:
     made = image(bench.engine, f"way-{list(IN_THE_WAY).index(what)}", "print(1)", *IN_THE_WAY[what])
-    receipt, cases = attempt(bench, with_volume(made, "/data") if "VOLUME" in what else made)
+    with with_volume(made, "/data") if "VOLUME" in what else nullcontext(made) as tried:
+        receipt, cases = attempt(bench, tried)
     assert receipt["host_fault"] is None, receipt["host_fault"]
     assert {case["outcome"] for case in cases} <= {"not_reached", "no_answer"}
     assert all(case["detail"] == "cannot_start" for case in cases if case["outcome"] == "not_reached")
