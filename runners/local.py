@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from runners.execute import Host, execute_attempt, reap
@@ -222,13 +222,30 @@ class LocalRunner:
             attempt.started = True
 
     def _must_wait(self, attempt: _Attempt) -> bool:
-        others = [each for each in self._attempts.values() if each is not attempt and each.started]
-        if not others:
-            return False
-        if attempt.spec.exclusive or any(each.spec.exclusive for each in others):
-            return True
-        # What came before and waits is counted with what runs, so that a large attempt gets its turn.
-        before = itertools.takewhile(lambda each: each is not attempt, self._attempts.values())
-        waiting = [each for each in before if not each.started]
-        needed = sum(needed_mib(each.spec) for each in (*others, *waiting, attempt))
-        return needed > capacity_mib(self._host.together)
+        known = self._attempts.values()
+        running = [each.spec for each in known if each is not attempt and each.started]
+        before = itertools.takewhile(lambda each: each is not attempt, known)
+        waiting = [each.spec for each in before if not each.started]
+        return must_wait(attempt.spec, running, waiting, capacity_mib(self._host.together))
+
+
+def must_wait(
+    spec: AttemptSpec, running: Sequence[AttemptSpec], waiting: Sequence[AttemptSpec], capacity_mib: int
+) -> bool:
+    """Whether an attempt may not start yet.
+
+    What came before and waits is counted with what runs: a large or an exclusive attempt gets its turn, whichever
+    thread wakes first.
+
+    Args:
+        spec: The attempt.
+        running: What runs now.
+        waiting: What was submitted before it and has not started.
+        capacity_mib: What all containers may use together.
+    """
+    ahead = (*running, *waiting)
+    if not ahead:
+        return False
+    if spec.exclusive or any(each.exclusive for each in ahead):
+        return True
+    return sum(needed_mib(each) for each in (*ahead, spec)) > capacity_mib

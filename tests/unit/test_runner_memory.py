@@ -12,7 +12,7 @@ import pytest
 from runners import local
 from runners.execute import Host
 from runners.faults import EngineRefused
-from runners.local import LocalRunner
+from runners.local import LocalRunner, must_wait
 from runners.memory import HOSTS_MIB, capacity_mib, needed_mib, refuse_too_large
 from runners.output import HOLDER_MIB
 from runners.parent import Together
@@ -95,3 +95,18 @@ def test_attempts_wait_until_there_is_memory_and_a_large_one_gets_its_turn(
     assert soon(lambda: status("small") is Status.RUNNING)
     runs["small"].set()
     runner.close()
+
+
+def test_what_came_later_waits_for_what_waits_before_it_even_while_nothing_runs() -> None:
+    large, small = spec("large", 900), spec("small", 300)
+    assert must_wait(small, [], [large], capacity_mib=1000)
+    assert not must_wait(large, [], [], capacity_mib=1000)
+    assert not must_wait(small, [], [spec("middle", 700)], capacity_mib=1000)
+
+
+def test_an_exclusive_attempt_waits_for_all_before_it_and_all_after_it_wait_for_it() -> None:
+    alone, small = spec("alone", 300, exclusive=True), spec("small", 300)
+    assert must_wait(alone, [small], [], capacity_mib=1000)
+    assert must_wait(alone, [], [small], capacity_mib=1000)
+    assert must_wait(small, [], [alone], capacity_mib=1000)
+    assert not must_wait(alone, [], [], capacity_mib=1000)
