@@ -30,15 +30,15 @@ from threadpoolctl import threadpool_limits
 from arena.ranking.adjustment import Adjustment
 from arena.ranking.max_t import sign_sums
 from arena.ranking.ranks import Ranking, rank_entries
-from arena.ranking.stability import FindingCodes, Stability, rank_stability, resampled_scores
+from arena.ranking.stability import Stability, rank_stability
 from arena.scoring.evaluate import entry_influence
+from arena.scoring.influence import make_cases, make_level_column
 from arena.scoring.inputs import ScoringInputs
-from arena.scoring.resampling import patient_weights
+from arena.scoring.resampling import patient_weights, plan_resamples, resampled_macros
 from runners.values import Outcome
 
 ENTRIES, CASES, RESAMPLES = 200, 1_000, 1_000
 SEED = 20_260_301
-BLOCK = 256
 GROWTH = ((10, 1_000, 1_000), (50, 1_000, 1_000), (200, 1_000, 1_000), (400, 1_000, 1_000), (200, 1_000, 9_999))
 MORE_CASES = ((200, 4_000, 1_000),)
 
@@ -86,12 +86,9 @@ def ours(board: Contest, resamples: int) -> tuple[Ranking, Floats, Stability]:
         for levels in board.levels
     ]
     ranking = rank_entries(influences, adjustment=Adjustment.MAX_T, seed=SEED, resamples=resamples)
-    codes = [[FindingCodes(levels.astype(np.int64), board.positive, np.arange(n))] for levels in board.levels]
-    blocks = (
-        np.stack([patient_weights(SEED, r, n) for r in range(start, min(start + BLOCK, resamples))])
-        for start in range(0, resamples, BLOCK)
-    )
-    scores = resampled_scores(codes, blocks)
+    cases = make_cases(board.positive, np.arange(n), n)
+    columns = [[make_level_column(levels, cases)] for levels in board.levels]
+    scores = resampled_macros(columns, plan_resamples([cases], SEED, resamples))
     return ranking, scores, rank_stability(scores, [one.score or Fraction(0) for one in influences])
 
 

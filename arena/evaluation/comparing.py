@@ -6,7 +6,7 @@ readers as context. None of it moves a rank.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import combinations
@@ -24,7 +24,7 @@ from arena.ranking.calls import compare_calls
 from arena.ranking.floors import Unranked
 from arena.ranking.limits import joined_limits
 from arena.ranking.schemes import PolicyRanking, Scheme, kendall_tau, places, policy_sensitivity, scheme_places
-from arena.ranking.stability import QUANTILES, FindingCodes, rank_stability, resampled_scores
+from arena.ranking.stability import QUANTILES, rank_stability
 from arena.scoring.estimates import Estimate, Interval, Method, Reason
 from arena.scoring.evaluate import entry_influence
 from arena.scoring.influence import Cases, Column, Influence, column_auc
@@ -33,7 +33,7 @@ from arena.scoring.levels import MISSING_LEVEL, TOP_LEVEL
 from arena.scoring.missing import MissingPolicy
 from arena.scoring.proportions import design_effect, wilson_interval
 from arena.scoring.reader_shares import share_estimate
-from arena.scoring.resampling import ResamplePlan, ResamplingRefusedError, patient_weights, plan_resamples
+from arena.scoring.resampling import ResamplingRefusedError, plan_resamples, resampled_macros
 from arena.store import contests, numbers
 
 RESAMPLES: Final = 1_000
@@ -43,7 +43,6 @@ ALL_CALLS_UP_TO: Final = 12
 """With more ranked entries than these, calls are compared with the entry of highest score only."""
 
 _POLICIES: Final = (MissingPolicy.WORST, MissingPolicy.HALF, MissingPolicy.EXCLUDE_CASE)
-_BLOCK: Final = 64
 REDRAWN_TOO_OFTEN: Final = "redrawn_too_often"
 
 
@@ -141,7 +140,7 @@ def stability(entries: Sequence[Contender], seed: int, resamples: int = RESAMPLE
             reason=REDRAWN_TOO_OFTEN,
             **counts,
         )
-    scores = resampled_scores([_codes(entry) for entry in entries], _blocks(plan))
+    scores = resampled_macros([entry.columns for entry in entries], plan)
     found = rank_stability(scores, [entry.macro for entry in entries])
     return contests.Stability(
         resamples=found.resamples,
@@ -167,16 +166,6 @@ def _references(entries: Sequence[Contender]) -> list[Cases]:
     if entries[0].inputs.missing is MissingPolicy.EXCLUDE_CASE:
         return [column.cases for entry in entries for column in entry.columns]
     return [part.cases for part in entries[0].parts]
-
-
-def _codes(entry: Contender) -> list[FindingCodes]:
-    return [FindingCodes(c.cells // 2, c.cases.positive, c.cases.patients) for c in entry.columns]
-
-
-def _blocks(plan: ResamplePlan) -> Iterator[NDArray[np.int32]]:
-    for start in range(0, len(plan.replicates), _BLOCK):
-        numbered = plan.replicates[start : start + _BLOCK]
-        yield np.stack([patient_weights(plan.seed, number, plan.n_patients) for number in numbered])
 
 
 def paired_calls(entries: Sequence[Contender]) -> tuple[str, tuple[contests.PairedCalls, ...]]:

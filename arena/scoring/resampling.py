@@ -13,27 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 from numpy.random import Philox
 from numpy.typing import NDArray
 
-from arena.scoring.auc import ClassCounts
 from arena.scoring.influence import Cases, Column
-from arena.scoring.lanes import (
-    LANES,
-    Cell,
-    LaneBlock,
-    LaneSums,
-    Tally,
-    by_code,
-    lane_sums,
-    linear_sums,
-    make_tally,
-    pack_lanes,
-    weighted_cells,
-)
+from arena.scoring.lanes import LANES, LaneSums, Tally, lane_sums, make_tally, pack_lanes, room_bytes, weighted_cells
 from arena.scoring.levels import TOP_LEVEL
 from arena.scoring.missing import cell_losses
 
@@ -48,6 +36,10 @@ _FEW: Final = 1024
 
 _POISSON_TERMS: Final = 40
 """Larger numbers have a probability below 10⁻⁴⁷, less than the last of 64 bits."""
+
+
+_GRAIN: Final = 40
+"""Mean AUCs of a resample are rounded to multiples of 2⁻⁴⁰: equal ones tie, whatever order they were added in."""
 
 
 class ResamplingRefusedError(ValueError):
@@ -212,61 +204,6 @@ def _rare_holders(cases: Cases) -> list[NDArray[np.int64]]:
     return [np.unique(cases.patients[of]) for count, of in held if count < _NEVER_ABSENT]
 
 
-def resampled_counts(columns: Sequence[Column], seed: int, count: int) -> Iterator[tuple[ClassCounts, ...]]:
-    """Yield, replicate by replicate, the class counts per code of every finding; the same patients for all findings.
-
-    Args:
-        columns: The scored cases of each finding, codes as in `arena.scoring.missing`; their own cases make the plan.
-        seed: From `resample_seed`.
-        count: Replicates wanted.
-
-    Raises:
-        ResamplingRefusedError: More than 1 % had to be redrawn.
-    """
-    yield from planned_counts(columns, plan_resamples([column.cases for column in columns], seed, count))
-
-
-def planned_counts(columns: Sequence[Column], plan: ResamplePlan) -> Iterator[tuple[ClassCounts, ...]]:
-    """Yield the class counts of the replicates of a plan; see `resampled_counts`."""
-    tallies = [make_tally(column) for column in columns]
-    room = _Room(plan, tallies)
-    for start in range(0, len(plan.replicates), LANES):
-        block = room.block(start)
-        tables = [by_code(tally, room.cells(tally, block)) for tally in tallies]
-        for lane in range(min(LANES, len(plan.replicates) - start)):
-            yield tuple(_class_counts(tally, table[lane]) for tally, table in zip(tallies, tables, strict=True))
-
-
-class _Room:
-    """The memory in which one thread draws blocks of replicates and counts their cases, one after the other."""
-
-    def __init__(self, plan: ResamplePlan, tallies: Sequence[Tally]) -> None:
-        self._plan = plan
-        self._cells = np.empty(max(tally.n_sums for tally in tallies), dtype=np.int32)
-        self._weights = np.empty((LANES, plan.n_patients), dtype=np.uint8)
-        self._flags = np.empty(plan.n_patients, dtype=np.bool_)
-        self._packed = np.empty((plan.n_patients, LANES // 2), dtype=np.uint16)
-
-    def block(self, start: int) -> LaneBlock:
-        """Draw the 64 replicates from this one on; the result is overwritten by the next call."""
-        plan = self._plan
-        numbers = plan.replicates[start : start + LANES]
-        for row, number in zip(self._weights, numbers, strict=False):
-            _draw(plan.seed, number, row, self._flags)
-        self._weights[len(numbers) :] = 0
-        return pack_lanes(self._weights, self._packed)
-
-    def cells(self, tally: Tally, block: LaneBlock) -> NDArray[Cell]:
-        """Count a finding's cases under a block; the result is overwritten by the next call."""
-        return weighted_cells(tally, block, self._cells)
-
-
-def _class_counts(tally: Tally, table: NDArray[Any]) -> ClassCounts:
-    full = np.zeros((tally.size, 2), dtype=np.int64)
-    full[tally.codes] = table.T
-    return ClassCounts(full)
-
-
 @dataclass(frozen=True, slots=True)
 class ResampledScores:
     """What the scores of every replicate are divided from; exact integers of shape (K, replicates).
@@ -332,18 +269,18 @@ def resampled_scores(
     """
     with ThreadPoolExecutor(threads) as pool:
         tallies = list(pool.map(make_tally, columns))
-    linear = [
-        linear_sums(tally, cell_losses(tally.size), code) for tally, code in zip(tallies, threshold_codes, strict=True)
-    ]
+    losses = [cell_losses(column.size) for column in columns]
     starts = range(0, len(plan.replicates), LANES)
 
     def sums(thread: int) -> list[list[LaneSums]]:
         room = _Room(plan, tallies)
-        found = []
-        for start in starts[thread::threads]:
-            block = room.block(start)
-            found.append([lane_sums(room.cells(of, block), by) for of, by in zip(tallies, linear, strict=True)])
-        return found
+        return [
+            [
+                lane_sums(tally, cells, loss, code)
+                for tally, cells, loss, code in zip(tallies, room.cells(start), losses, threshold_codes, strict=True)
+            ]
+            for start in starts[thread::threads]
+        ]
 
     with ThreadPoolExecutor(threads) as pool:
         shares = list(pool.map(sums, range(threads)))
@@ -354,3 +291,53 @@ def resampled_scores(
         return rows[:, : len(plan.replicates)]
 
     return ResampledScores(**{field.name: joined(field.name) for field in fields(LaneSums)})
+
+
+def resampled_macros(entries: Sequence[Sequence[Column]], plan: ResamplePlan) -> NDArray[np.float64]:
+    """Return the macro AUC of every entry in every resample of patients.
+
+    Args:
+        entries: For each entry its macro findings, all entries on the same patients.
+        plan: The resamples, the same for all entries, in which each finding keeps both classes.
+
+    Returns:
+        Shape (R, E), in [0, 1].
+
+    Raises:
+        ValueError: A resample lacks a class of a finding.
+    """
+    columns = [column for findings in entries for column in findings]
+    found = resampled_scores(columns, [0] * len(columns), plan)
+    if not (found.positives.all() and found.negatives.all()):
+        msg = "a resample lacks a class of a finding"
+        raise ValueError(msg)
+    scores = np.empty((len(plan.replicates), len(entries)))
+    aucs = iter(found.auc)
+    for place, findings in enumerate(entries):
+        total = sum(islice(aucs, len(findings)), np.zeros(len(plan.replicates)))
+        scores[:, place] = np.ldexp(np.rint(np.ldexp(total / len(findings), _GRAIN)), -_GRAIN)
+    return scores
+
+
+class _Room:
+    """The memory in which one thread draws blocks of replicates and counts their cases, one after the other."""
+
+    def __init__(self, plan: ResamplePlan, tallies: Sequence[Tally]) -> None:
+        self._plan = plan
+        self._tallies = tallies
+        self._weights = np.empty((LANES, plan.n_patients), dtype=np.uint8)
+        self._flags = np.empty(plan.n_patients, dtype=np.bool_)
+        self._packed = np.empty((plan.n_patients, LANES), dtype=np.uint8)
+        self._cells = np.empty(max(map(room_bytes, tallies)), dtype=np.uint8)
+
+    def cells(self, start: int) -> Iterator[NDArray[np.unsignedinteger[Any]]]:
+        """Draw the 64 replicates from this one on; yield each finding's counts, overwritten by the next."""
+        plan = self._plan
+        numbers = plan.replicates[start : start + LANES]
+        for row, number in zip(self._weights, numbers, strict=False):
+            _draw(plan.seed, number, row, self._flags)
+        self._weights[len(numbers) :] = 0
+        peak = int(self._weights.max())
+        pack_lanes(self._weights, self._packed)
+        for tally in self._tallies:
+            yield weighted_cells(tally, self._packed, peak, self._cells)

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata
 
 from arena.ranking.adjustment import Adjustment
 from arena.ranking.floors import Unranked
 from arena.ranking.ranks import Rank
 from arena.ranking.schemes import Scheme, kendall_tau, mean_ranks, places, policy_sensitivity, scheme_places
-from arena.ranking.stability import QUANTILES, FindingCodes, rank_stability, resampled_scores
-from tests.golden.oracles import brute_auc
+from arena.ranking.stability import QUANTILES, rank_stability
+from arena.scoring.influence import make_cases, make_column
+from arena.scoring.resampling import plan_resamples, resampled_macros
 from tests.unit.test_ranking_ranks import NO_SCORE, entry
 
 ORDERS = st.lists(st.integers(0, 5), min_size=2, max_size=9)
@@ -63,46 +63,6 @@ def test_sums_in_another_order_tie_under_every_scheme() -> None:
         assert scheme_places(turned, scheme) == (1, 1, 1)
 
 
-def entries_and_weights() -> tuple[list[list[FindingCodes]], NDArray[np.int32]]:
-    rng = np.random.default_rng(6)
-    patients = rng.integers(0, 40, 70)
-    labels = rng.integers(0, 2, (2, 70)).astype(bool)
-    entries = [[FindingCodes(rng.integers(0, 12, 70), labels[k], patients) for k in range(2)] for _ in range(4)]
-    return entries, rng.multinomial(40, [1 / 40] * 40, size=150).astype(np.int32)
-
-
-def test_resampled_scores_are_those_of_cases_repeated_as_often_as_drawn() -> None:
-    entries, weights = entries_and_weights()
-    found = resampled_scores(entries, [weights[:100], weights[100:]])
-    assert found.shape == (150, 4)
-    for r in (0, 63, 64, 99, 100, 149):
-        for place, findings in enumerate(entries):
-            repeated = [np.repeat(np.arange(70), weights[r][f.patients]) for f in findings]
-            aucs = [
-                brute_auc(f.codes[cases].astype(float), f.positive[cases])
-                for f, cases in zip(findings, repeated, strict=True)
-            ]
-            assert found[r, place] == pytest.approx(np.mean(aucs), abs=2**-40)
-
-
-def test_heavy_weights_are_counted_without_overflow() -> None:
-    entries, _ = entries_and_weights()
-    one = resampled_scores(entries, [np.ones((1, 40), dtype=np.int32)])
-    assert resampled_scores(entries, [np.full((1, 40), 1_000_000, dtype=np.int32)]).tolist() == one.tolist()
-
-
-def test_findings_in_another_order_tie_in_every_resample() -> None:
-    entries, weights = entries_and_weights()
-    found = resampled_scores([entries[0], entries[0][::-1]], [weights])
-    assert found[:, 0].tolist() == found[:, 1].tolist()
-
-
-def test_a_resample_without_a_class_is_refused() -> None:
-    finding = FindingCodes(np.arange(3), np.array([True, False, False]), np.arange(3))
-    with pytest.raises(ValueError, match="lacks a class"):
-        resampled_scores([[finding]], [np.array([[0, 2, 1]], dtype=np.int32)])
-
-
 def test_stability_counts_ranks_shares_and_quantiles() -> None:
     scores = np.array([[0.9, 0.8, 0.7]] * 6 + [[0.8, 0.9, 0.7]] * 3 + [[0.8, 0.8, 0.9]])
     found = rank_stability(scores, [Fraction(9, 10), Fraction(8, 10), Fraction(7, 10)])
@@ -136,11 +96,12 @@ def test_quantiles_of_resampled_ranks_do_not_cover_the_true_ranks_of_equal_entri
     """Why they are never called 95 %: ten equal entries all have true rank 1, which their quantiles seldom all hold."""
     rng, held, trials = np.random.default_rng(7), 0, 60
     labels = np.arange(100) % 2 == 0
-    for _ in range(trials):
+    cases = make_cases(labels, np.arange(100), 100)
+    for trial in range(trials):
         answers = rng.normal(size=(10, 100)) + 1.5 * labels
-        entries = [[FindingCodes(np.argsort(np.argsort(row)), labels, np.arange(100))] for row in answers]
-        weights = rng.multinomial(100, [0.01] * 100, size=200).astype(np.int32)
-        stability = rank_stability(resampled_scores(entries, [weights]), [Fraction(1, 2)] * 10)
+        entries = [[make_column(np.argsort(np.argsort(row)), cases, size=100)] for row in answers]
+        plan = plan_resamples([cases], trial, 200)
+        stability = rank_stability(resampled_macros(entries, plan), [Fraction(1, 2)] * 10)
         held += all(one.quantiles[0] <= 1 <= one.quantiles[-1] for one in stability.entries)
     assert held / trials < 0.1
 

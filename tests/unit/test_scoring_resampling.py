@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from fractions import Fraction
 
 import numpy as np
@@ -11,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from arena.scoring import lanes
 from arena.scoring.auc import ClassCounts, auc_from_counts
 from arena.scoring.influence import Column, column_auc, column_variance, make_cases, make_column
-from arena.scoring.lanes import lane_sums, linear_sums, make_tally, pack_lanes, weighted_cells
+from arena.scoring.lanes import LaneSums, lane_sums, make_tally, pack_lanes, room_bytes, weighted_cells
 from arena.scoring.levels import TOP_LEVEL
 from arena.scoring.missing import cell_losses
 from arena.scoring.resampling import (
@@ -22,11 +24,11 @@ from arena.scoring.resampling import (
     ResamplingRefusedError,
     patient_weights,
     plan_resamples,
-    planned_counts,
     resample_seed,
-    resampled_counts,
+    resampled_macros,
     resampled_scores,
 )
+from tests.golden.oracles import brute_auc
 
 SEED = resample_seed("sha256:cases", "sha256:rules")
 SIZE = TOP_LEVEL + 3
@@ -108,38 +110,70 @@ def test_the_draws_follow_the_multinomial_distribution(patients: int) -> None:
 
 
 @pytest.mark.parametrize(("studies", "patients"), [(500, 300), (3000, 1800)])
-def test_counts_of_every_replicate_are_those_counted_case_by_case(studies: int, patients: int) -> None:
-    columns = columns_of(1, patients=patients, studies=studies)
-    for replicate, counts in enumerate(resampled_counts(columns, SEED, 67)):
-        if replicate % 11:
-            continue
-        weights = patient_weights(SEED, replicate, patients)
-        for column, counted in zip(columns, counts, strict=True):
-            slow = slow_counts(column, weights)
-            assert np.array_equal(counted.positive, slow.positive)
-            assert np.array_equal(counted.negative, slow.negative)
-
-
-def test_scores_of_every_replicate_are_those_of_its_counts() -> None:
-    columns = columns_of(2)
+def test_scores_of_every_replicate_are_those_counted_case_by_case(studies: int, patients: int) -> None:
+    columns = columns_of(2, patients=patients, studies=studies)
     codes = [5001, 3001, 2]
     plan = plan_resamples([column.cases for column in columns], SEED, 70)
     scores = resampled_scores(columns, codes, plan)
-    for replicate, counts in enumerate(planned_counts(columns, plan)):
+    for place, replicate in list(enumerate(plan.replicates))[::9]:
+        weights = patient_weights(SEED, replicate, patients)
         aucs = []
-        for finding, (counted, code) in enumerate(zip(counts, codes, strict=True)):
+        for finding, (column, code) in enumerate(zip(columns, codes, strict=True)):
+            counted = slow_counts(column, weights)
             auc = auc_from_counts(counted)
             assert auc is not None
             aucs.append(float(auc.exact))
-            assert scores.two_u[finding, replicate] == auc.two_u
-            assert scores.auc[finding, replicate] == aucs[-1]
+            assert scores.two_u[finding, place] == auc.two_u
+            assert scores.auc[finding, place] == aucs[-1]
             hits, passes = int(counted.positive[code:].sum()), int(counted.negative[:code].sum())
-            assert scores.sensitivity[finding, replicate] == hits / auc.positives
-            assert scores.specificity[finding, replicate] == passes / auc.negatives
+            assert scores.sensitivity[finding, place] == hits / auc.positives
+            assert scores.specificity[finding, place] == passes / auc.negatives
             cells = np.stack([counted.negative, counted.positive], axis=1).reshape(-1)
             loss = Fraction(int((cells * cell_losses(SIZE)).sum()), (auc.positives + auc.negatives) * TOP_LEVEL**2)
-            assert scores.brier[finding, replicate] == float(loss)
-        assert scores.macro_auc[replicate] == pytest.approx(math.fsum(aucs) / 3, rel=1e-15)
+            assert scores.brier[finding, place] == float(loss)
+        assert scores.macro_auc[place] == pytest.approx(math.fsum(aucs) / 3, rel=1e-15)
+
+
+def entries_and_plan() -> tuple[list[list[Column]], ResamplePlan]:
+    rng = np.random.default_rng(6)
+    patients = rng.permutation(np.arange(70) % 40)
+    cases = [make_cases(rng.random(70) < 0.5, patients, 40) for _ in range(2)]
+    entries = [[make_column(rng.integers(0, 12, 70), each, size=12) for each in cases] for _ in range(4)]
+    return entries, ResamplePlan(7, 40, tuple(range(150)), 0)
+
+
+def test_resampled_macros_are_those_of_cases_repeated_as_often_as_drawn() -> None:
+    entries, plan = entries_and_plan()
+    found = resampled_macros(entries, plan)
+    assert found.shape == (150, 4)
+    for r in (0, 63, 64, 99, 149):
+        weights = patient_weights(plan.seed, r, plan.n_patients)
+        for place, findings in enumerate(entries):
+            repeated = [np.repeat(np.arange(70), weights[f.cases.patients]) for f in findings]
+            aucs = [
+                brute_auc((f.cells // 2)[cases].astype(float), f.cases.positive[cases])
+                for f, cases in zip(findings, repeated, strict=True)
+            ]
+            assert found[r, place] == pytest.approx(np.mean(aucs), abs=2**-40)
+
+
+def test_findings_in_another_order_tie_in_every_resample() -> None:
+    entries, plan = entries_and_plan()
+    found = resampled_macros([entries[0], entries[0][::-1]], plan)
+    assert found[:, 0].tolist() == found[:, 1].tolist()
+
+
+def test_entries_of_unlike_numbers_of_findings_keep_their_own() -> None:
+    entries, plan = entries_and_plan()
+    apart = [resampled_macros([findings], plan)[:, 0] for findings in (entries[0], entries[1][:1])]
+    together = resampled_macros([entries[0], entries[1][:1]], plan)
+    assert together.T.tolist() == [each.tolist() for each in apart]
+
+
+def test_a_resample_without_a_class_is_refused() -> None:
+    cases = make_cases(np.array([True, False, False]), np.arange(3), 3)
+    with pytest.raises(ValueError, match="lacks a class"):
+        resampled_macros([[make_column(np.arange(3), cases, size=3)]], ResamplePlan(7, 3, tuple(range(20)), 0))
 
 
 def test_the_number_of_threads_changes_nothing() -> None:
@@ -151,38 +185,69 @@ def test_the_number_of_threads_changes_nothing() -> None:
         assert np.array_equal(getattr(one, name), getattr(three, name))
 
 
-@pytest.mark.parametrize("peak", [12, 13, 255])
-def test_weights_too_large_for_the_short_way_are_counted_as_well(peak: int) -> None:
+@pytest.mark.parametrize("peak", [1, 12, 255])
+def test_weighted_counts_are_those_counted_case_by_case(peak: int) -> None:
     column = columns_of(4)[2]  # nearly all cases in one cell
     weights = np.random.default_rng(5).integers(0, peak + 1, (64, 300), dtype=np.uint8)
     weights[3] = peak
     tally = make_tally(column)
-    cells = weighted_cells(tally, pack_lanes(weights))
+    cells = weighted_cells(tally, pack_lanes(weights), peak)
     for lane in (0, 3, 40, 63):
         slow = slow_counts(column, weights[lane].astype(np.int32))
-        for position, code in enumerate(tally.codes):
-            here = cells[position % tally.steps, :, position // tally.steps, lane]
-            assert here.tolist() == [slow.negative[code], slow.positive[code]]
+        assert cells[0::2, lane].tolist() == slow.negative[tally.codes].tolist()
+        assert cells[1::2, lane].tolist() == slow.positive[tally.codes].tolist()
 
 
-def test_a_cell_with_more_cases_than_sixteen_bits_hold_is_counted() -> None:
-    n = 70_000
+@pytest.mark.parametrize(("cases", "width"), [(257, np.uint16), (258, np.uint32)])
+def test_counts_are_as_wide_as_the_fullest_cell_may_become(cases: int, width: type) -> None:
+    # 257 · 255 = 65,535 is the most that 16 bits hold.
+    column = one_code(cases * 2)
+    assert column.counts.table.tolist() == [[0, 0], [cases, cases], [0, 0]]
+    cells = weighted_cells(make_tally(column), pack_lanes(np.full((64, cases), 255, dtype=np.uint8)), 255)
+    assert cells.dtype == width
+    assert cells.tolist() == [[255 * cases] * 64] * 2
+
+
+def one_code(n: int) -> Column:
+    """Half of the cases positive, two of each patient, and all of them answered alike."""
     positive = np.arange(n) % 2 == 0
-    column = make_column(np.ones(n, dtype=np.int64), make_cases(positive, np.arange(n) // 2, n // 2), size=3)
-    cells = weighted_cells(make_tally(column), pack_lanes(np.full((64, n // 2), 2, dtype=np.uint8)))
-    assert cells.tolist() == [[[[n] * 64], [[n] * 64]]]
+    return make_column(np.ones(n, dtype=np.int64), make_cases(positive, np.arange(n) // 2, n // 2), size=3)
+
+
+def test_room_that_was_used_before_changes_no_count() -> None:
+    column = columns_of(4)[0]
+    tally, packed = make_tally(column), pack_lanes(np.full((64, 300), 3, dtype=np.uint8))
+    room = np.full(room_bytes(tally), 255, dtype=np.uint8)
+    assert weighted_cells(tally, packed, 3, room).tolist() == weighted_cells(tally, packed, 3).tolist()
 
 
 def test_pairs_beyond_thirty_two_bits_are_counted() -> None:
-    n = 100_000
-    positive = np.arange(n) % 2 == 0
-    column = make_column(np.ones(n, dtype=np.int64), make_cases(positive, np.arange(n) // 2, n // 2), size=3)
-    tally = make_tally(column)
-    cells = weighted_cells(tally, pack_lanes(np.ones((64, n // 2), dtype=np.uint8)))
-    assert cells.dtype == np.int32
-    sums = lane_sums(cells, linear_sums(tally, np.zeros(6, dtype=np.int64), 1))
+    n = 200_000
+    tally = make_tally(one_code(n))
+    cells = weighted_cells(tally, pack_lanes(np.ones((64, n // 2), dtype=np.uint8)), 1)
+    sums = lane_sums(tally, cells, np.zeros(6, dtype=np.int64), 1)
     assert sums.two_u.tolist() == [(n // 2) ** 2] * 64
     assert sums.true_positives.tolist() == sums.negatives.tolist() == [n // 2] * 64
+
+
+@pytest.mark.parametrize("threshold", [0, 3, 9, 12])
+def test_compiled_loops_do_what_their_python_does(threshold: int) -> None:
+    rng = np.random.default_rng(8)
+    cases = make_cases(rng.random(40) < 0.5, rng.permutation(np.arange(40) % 25), 25)
+    column = make_column(rng.choice([1, 3, 4, 9], 40), cases, size=12)
+    packed, losses = rng.integers(0, 4, (25, 64), dtype=np.uint8), rng.integers(0, 100, 24)
+
+    def sums() -> LaneSums:
+        tally = make_tally(column)
+        return lane_sums(tally, weighted_cells(tally, packed, 3), losses, threshold)
+
+    fast = sums()
+    with pytest.MonkeyPatch.context() as patched:
+        for loop in ("_sort_by_patient", "_add_weights", "_add_up"):
+            patched.setattr(lanes, loop, getattr(lanes, loop).plain)
+        slow = sums()
+    for field in fields(LaneSums):
+        assert getattr(fast, field.name).tolist() == getattr(slow, field.name).tolist()
 
 
 def test_the_spread_of_resampled_aucs_is_the_standard_error_of_the_influence() -> None:
@@ -205,7 +270,7 @@ def test_a_resample_without_a_class_is_redrawn_and_counted() -> None:
     assert plan.redrawn == len(lacking)
     assert plan.redrawn_share == len(lacking) / (1000 + len(lacking))
     column = make_column(np.arange(patients) + 1, cases, size=SIZE)
-    assert all(counts[0].positives > 0 for counts in planned_counts([column], plan))
+    assert (resampled_scores([column], [5001], plan).positives > 0).all()
 
 
 def test_a_case_set_that_lacks_a_class_too_often_is_refused() -> None:
