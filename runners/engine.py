@@ -22,7 +22,7 @@ from runners.asking import asking
 from runners.faults import ContainerCannotStart, EngineRefused, EngineUnavailable, ImageUnavailable, SandboxRefused
 from runners.podman import specification
 from runners.policy import ATTEMPT_LABEL, RUNNER_LABEL, seccomp_of
-from runners.volumes import Volumes
+from runners.volumes import Made, Volumes
 
 # How engines say what came of an archive; the longer one first.
 _LOADED = ("Loaded image ID:", "Loaded image:")
@@ -219,10 +219,10 @@ class Engine(Volumes):
         found = self._containers_with(f"{RUNNER_LABEL}={runner_id}")
         return {str(each["Id"]): dict(each.get("Labels") or {}) for each in found}
 
-    def containers_made_for(self, attempt_id: str) -> dict[str, float]:
-        """Return the containers with an attempt's label, of whatever runner: id → when it was made, as `now` counts."""
+    def containers_made_for(self, attempt_id: str) -> dict[str, Made]:
+        """Return the containers with an attempt's label, of whatever runner, by their ids."""
         found = self._containers_with(f"{ATTEMPT_LABEL}={attempt_id}")
-        return {str(each["Id"]): float(each["Created"]) for each in found}
+        return {str(each["Id"]): Made(float(each["Created"]), dict(each.get("Labels") or {})) for each in found}
 
     def build(self, context: Any, *, tag: str, arguments: Mapping[str, str]) -> str:
         """Build an image without network from a tar stream; return its id.

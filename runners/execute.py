@@ -28,7 +28,8 @@ from runners.loading import load_submitted
 from runners.manifest import sandbox_manifest
 from runners.memory import refuse_too_large
 from runners.modes import arrangement_of, output_space, refuse_unknown, shard_of
-from runners.overdue import SELF_TEST, reap_overdue
+from runners.overdue import SELF_TEST, is_anothers, is_anothers_folder, reap_overdue
+from runners.owner import Processes
 from runners.parent import Together, hold_together, parent_name
 from runners.policy import ATTEMPT_LABEL, Placement, SandboxPolicy, refuse_workdir, volumes_to_cover
 from runners.protocol import BlobSource, Observe, ResultSink
@@ -340,7 +341,8 @@ def _receipt(
 def reap(host: Host, *, alive: frozenset[str] = frozenset()) -> list[str]:
     """Remove the containers, volumes and staging folders of this runner's attempts that are not alive.
 
-    What any runner's self-test has left goes as well, once it is overdue.
+    What any runner's self-test has left goes as well, once its process is dead or it is overdue. What a self-test of
+    this runner's id has made stays while another process is at it.
 
     Args:
         host: The engine and folders to look through.
@@ -352,22 +354,23 @@ def reap(host: Host, *, alive: frozenset[str] = frozenset()) -> list[str]:
     Raises:
         RunnerFault: The engine does not answer, or something cannot be removed.
     """
-    reap_overdue(host.engine)
+    processes = Processes()
+    reap_overdue(host.engine, processes)
     reaped: set[str] = set()
     for container, labels in host.engine.containers_of(host.runner_id).items():
         attempt = labels.get(ATTEMPT_LABEL, "")
-        if attempt not in alive:
+        if attempt not in alive and not is_anothers(labels, processes):
             host.engine.kill(container)
             host.engine.remove(container)
             reaped.add(attempt)
     # A volume's holder is one of the containers.
     for volume, labels in host.engine.volumes_of(host.runner_id).items():
         attempt = labels.get(ATTEMPT_LABEL, "")
-        if attempt not in alive:
+        if attempt not in alive and not is_anothers(labels, processes):
             host.engine.remove_volume(volume)
             reaped.add(attempt)
     for folder in _folders(host.runs_root / host.runner_id):
-        if folder.name not in alive:
+        if folder.name not in alive and not is_anothers_folder(folder.name, processes):
             remove_folder(folder)
             reaped.add(folder.name)
     return sorted(reaped)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from runners.execute import Host, execute_attempt, reap
 from runners.faults import AttemptCancelled, RunnerFault
 from runners.memory import capacity_mib, needed_mib
+from runners.overdue import reap_overdue
 from runners.protocol import BlobSource, Observe, ResultSink, Slot
 from runners.shard import Canceller
 from runners.values import AttemptId, AttemptSpec, Isolation, Receipt, Status
 
 _log = logging.getLogger(__name__)
 _CLOSE_SECONDS = 120.0
+_SWEEP_SECONDS = 300.0
+"""How often a runner that goes on looks for what self-tests of others have left."""
 
 Doorbell = Callable[[AttemptId], None]
 
@@ -78,6 +83,7 @@ class LocalRunner:
         self._closed = False
         # Until the engine has been looked through, a predecessor's containers may be running.
         self._leftovers = True
+        self._swept_at = -math.inf
 
     def reap(self) -> list[str]:
         """Remove what a killed predecessor, or an engine that was gone, left; return the attempts concerned.
@@ -88,7 +94,7 @@ class LocalRunner:
         with self._changed:
             alive = frozenset(str(each) for each in self._attempts)
             reaped = reap(self._host, alive=alive)
-            self._leftovers = False
+            self._leftovers, self._swept_at = False, time.monotonic()
         return reaped
 
     def slots(self) -> list[Slot]:
@@ -171,6 +177,9 @@ class LocalRunner:
         try:
             if self._leftovers:
                 self.reap()
+            elif time.monotonic() - self._swept_at >= _SWEEP_SECONDS:
+                self._swept_at = time.monotonic()  # what cannot be removed is another's, and costs no more than a turn
+                reap_overdue(self._host.engine)
             else:
                 self._host.engine.ping()
             self._host.admit(Isolation.STANDARD)

@@ -24,6 +24,8 @@ from runners.values import Limits
 
 RUNNER_LABEL = "arena.runner"
 ATTEMPT_LABEL = "arena.attempt"
+OWNER_LABEL = "arena.owner"
+"""On what belongs to a self-test: the process that made it, as `runners.owner` names it."""
 INPUT = "/input"
 FIRST_UID = 300_000
 """Accounts of containers begin above those of any host."""
@@ -92,9 +94,12 @@ class Placement:
     output_volume: str = ""
 
     @classmethod
-    def fresh(cls, *, cpus: tuple[int, ...], input_source: str, runner_id: str, attempt_id: str) -> Placement:
+    def fresh(
+        cls, *, cpus: tuple[int, ...], input_source: str, runner_id: str, attempt_id: str, owner: str | None = None
+    ) -> Placement:
         """Draw a random uid above every account of the host, so that no two runs share an identity."""
-        labels = ((RUNNER_LABEL, runner_id), (ATTEMPT_LABEL, attempt_id))
+        owned = () if owner is None else ((OWNER_LABEL, owner),)
+        labels = ((RUNNER_LABEL, runner_id), (ATTEMPT_LABEL, attempt_id), *owned)
         return cls(FIRST_UID + secrets.randbelow(2**29), cpus, input_source, labels)
 
 

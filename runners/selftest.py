@@ -26,7 +26,8 @@ from runners.execute import Host, reap
 from runners.faults import ContainerCannotStart, SandboxRefused
 from runners.images.holder import build_holder
 from runners.kernel import Window
-from runners.overdue import SELF_TEST
+from runners.overdue import SELF_TEST, folder_prefix
+from runners.owner import Processes
 from runners.policy import FIRST_UID, Placement, SandboxPolicy
 from runners.runtimes import Runtime
 from runners.space import OutputSpace
@@ -105,13 +106,16 @@ def try_runtime(
     if facts is None:
         msg = f"The self-test needs image {base!r}, which the engine does not have: run `make engine`."
         raise SandboxRefused(msg)
-    with tempfile.TemporaryDirectory(prefix="canary-", dir=_folder(host)) as folder:
+    owner = Processes().me()
+    with tempfile.TemporaryDirectory(prefix=folder_prefix(owner), dir=_folder(host)) as folder:
         Path(folder).chmod(0o755)
         launcher = Launcher(
             host.engine,
             policy_of(host, runtime),
             facts.image_id,
-            lambda: Placement.fresh(cpus=cpus, input_source=folder, runner_id=host.runner_id, attempt_id=SELF_TEST),
+            lambda: Placement.fresh(
+                cpus=cpus, input_source=folder, runner_id=host.runner_id, attempt_id=SELF_TEST, owner=owner
+            ),
             program=("python3", "-E", "-S", "-c", _PROGRAM.read_text(encoding="utf-8")),
             window=window or Window(),
             holder_image=build_holder(host.engine),

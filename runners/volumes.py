@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,14 @@ from runners.policy import ATTEMPT_LABEL, RUNNER_LABEL
 _CHUNK = 1 << 20
 _IN_USE_TRIES = 50
 _IN_USE_PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """When a container or volume was made, as the engine's clock counts (`Connection.now`), and its labels."""
+
+    at: float
+    labels: Mapping[str, str]
 
 
 class Volumes(Connection):
@@ -57,10 +66,15 @@ class Volumes(Connection):
         found = self._volumes_with(f"{RUNNER_LABEL}={runner_id}")
         return {str(each["Name"]): dict(each.get("Labels") or {}) for each in found}
 
-    def volumes_made_for(self, attempt_id: str) -> dict[str, float]:
-        """Return the volumes with an attempt's label, of whatever runner: name → when it was made, as `now` counts."""
+    def volumes_made_for(self, attempt_id: str) -> dict[str, Made]:
+        """Return the volumes with an attempt's label, of whatever runner, by their names."""
         found = self._volumes_with(f"{ATTEMPT_LABEL}={attempt_id}")
-        return {str(each["Name"]): datetime.fromisoformat(each["CreatedAt"]).timestamp() for each in found}
+        return {
+            str(each["Name"]): Made(
+                datetime.fromisoformat(each["CreatedAt"]).timestamp(), dict(each.get("Labels") or {})
+            )
+            for each in found
+        }
 
     def _volumes_with(self, label: str) -> list[dict[str, Any]]:
         with asking("list volumes"):

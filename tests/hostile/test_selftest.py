@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from arena.blobs import BlobStore
 from arena.cli.main import app
 from arena.errors import RunnerRefused
 from arena.settings import Settings
@@ -23,8 +25,14 @@ from runners import selftest
 from runners.engine import Engine
 from runners.execute import Host, reap
 from runners.faults import EngineRefused, SandboxRefused
+from runners.images.holder import build_holder
 from runners.kernel import Window
+from runners.local import LocalRunner
+from runners.output import holder_request
+from runners.overdue import SELF_TEST
+from runners.policy import ATTEMPT_LABEL, OWNER_LABEL, RUNNER_LABEL
 from runners.selftest import Gate, try_runtime
+from runners.space import OutputSpace
 from runners.values import Isolation
 from tests.acceptance.own_engine import OwnEngine
 from tests.hostile.surroundings import BASE_IMAGE
@@ -103,27 +111,55 @@ def test_canaries_give_it_away_where_the_kernel_cannot_be_seen(
     assert found["memory bomb"].saw == "256 MiB were used"
 
 
-def test_what_a_runner_leaves_that_is_killed_in_its_self_test_any_other_removes_once_it_is_overdue(
-    tmp_path: Path, lax: OwnEngine, lax_engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_what_a_runner_leaves_that_is_killed_in_its_self_test_the_next_that_starts_removes_at_once(
+    tmp_path: Path, lax: OwnEngine, lax_engine: Engine
 ) -> None:
     runs, owner = tmp_path / "runs", "test-killed-canary"
     with subprocess.Popen([sys.executable, "-c", KILLED, lax.address, str(runs), base_id()]) as worker:
-        until = time.monotonic() + SOON_SECONDS
-        while len(lax_engine.containers_of(owner)) < 2:  # the canary that has an /output, and its holder
-            assert worker.poll() is None, "it was not killed in time"
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        worker.kill()
-    other = Host(lax_engine, tmp_path / "other", "test-other")
-    reap(other)
-    assert len(lax_engine.containers_of(owner)) == 2, "a self-test that may still run is left alone"
-    assert len(lax_engine.volumes_of(owner)) == 1
-    monkeypatch.setattr("runners.overdue.LONGEST_SECONDS", 0.0)
-    assert reap(other) == [], "no attempt of its own"
+        try:
+            until = time.monotonic() + SOON_SECONDS
+            while len(lax_engine.containers_of(owner)) < 2:  # the canary that has an /output, and its holder
+                assert worker.poll() is None, "it was not stopped in time"
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            worker.send_signal(signal.SIGSTOP)  # so that what it has made is what it has
+            for successor in (Host(lax_engine, tmp_path / "other", "test-other"), Host(lax_engine, runs, owner)):
+                reap(successor)
+                assert len(lax_engine.containers_of(owner)) == 2, "a self-test whose process lives is left alone"
+                assert len(lax_engine.volumes_of(owner)) == 1
+                assert list(runs.rglob("canary-*")), "its folder as well"
+        finally:
+            worker.kill()
+    assert worker.returncode == -signal.SIGKILL
+    other = LocalRunner(
+        Host(lax_engine, tmp_path / "other", "test-other"),
+        studies=BlobStore(tmp_path), images=BlobStore(tmp_path), results=BlobStore(tmp_path),
+    )  # fmt: skip
+    assert other.reap() == [], "no attempt of its own"
     assert (lax_engine.containers_of(owner), lax_engine.volumes_of(owner)) == ({}, {})
     assert list(runs.rglob("canary-*")), "its folder is on its own disk, where its successor finds it"
     assert try_runtime(Host(lax_engine, runs, "test-killed"), Isolation.STANDARD, base_id(), (0,)).holds
     assert list(runs.iterdir()) == []
+
+
+def test_what_is_left_of_a_self_test_whose_process_cannot_be_seen_is_removed_once_it_is_overdue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = {RUNNER_LABEL: "test-elsewhere", ATTEMPT_LABEL: SELF_TEST, OWNER_LABEL: f"{'0' * 32}-1-1"}
+    other = Host(Engine(), tmp_path, "test-other")
+    other.engine.create_volume("arena-test-elsewhere", OutputSpace(1).options(1), elsewhere)
+    try:
+        made = other.engine.create_plain(holder_request(build_holder(other.engine), "arena-test-elsewhere", elsewhere))
+        reap(other)
+        assert list(other.engine.containers_of("test-elsewhere")) == [made]
+        assert list(other.engine.volumes_of("test-elsewhere")) == ["arena-test-elsewhere"]
+        monkeypatch.setattr("runners.overdue.LONGEST_SECONDS", -1.0)  # a volume's age is told in whole seconds
+        reap(other)
+        assert (other.engine.containers_of("test-elsewhere"), other.engine.volumes_of("test-elsewhere")) == ({}, {})
+    finally:
+        for container in other.engine.containers_of("test-elsewhere"):
+            other.engine.remove(container)
+        other.engine.remove_volume("arena-test-elsewhere")
 
 
 def test_a_runtime_that_is_registered_without_limits_is_refused_by_its_arguments(tmp_path: Path) -> None:
@@ -172,8 +208,6 @@ def test_without_a_base_image_no_work_is_taken_and_the_reason_is_said(
 
 
 def test_an_unfit_runtime_leaves_the_runner_without_slots(tmp_path: Path) -> None:
-    from runners.local import LocalRunner  # noqa: PLC0415
-
     def refuse(_isolation: Isolation) -> None:
         raise SandboxRefused("the memory bomb was not stopped")
 
