@@ -67,7 +67,7 @@ def print_leaderboard(document: LeaderboardDocument) -> None:
             entry.vendor_name,
             entry.algorithm_name,
             _estimate(entry.macro, document.disclosure),
-            str(entry.macro.n),
+            "—" if entry.macro.n is None else str(entry.macro.n),
             _latency(entry),
             _outcomes(entry),
         ]

@@ -25,7 +25,7 @@ from arena.ranking.floors import Unranked
 from arena.ranking.limits import joined_limits
 from arena.ranking.schemes import PolicyRanking, Scheme, kendall_tau, places, policy_sensitivity, scheme_places
 from arena.ranking.stability import QUANTILES, rank_stability
-from arena.scoring.estimates import Estimate, Interval, Method, Reason
+from arena.scoring.estimates import Interval, Method, Reason
 from arena.scoring.evaluate import entry_influence
 from arena.scoring.influence import Cases, Column, Influence, column_auc
 from arena.scoring.inputs import FindingCases, ScoringInputs, split_findings
@@ -243,8 +243,12 @@ def readers(table: ReadersTable | None) -> contests.Readers | None:
                 finding=point.finding,
                 label=point.label,
                 readers=point.readers,
-                sensitivity=_told(share_estimate(point.sensitivity, readers=point.readers, positive=True)),
-                specificity=_told(share_estimate(point.specificity, readers=point.readers, positive=False)),
+                sensitivity=numbers.Estimate.model_validate(
+                    share_estimate(point.sensitivity, readers=point.readers, positive=True)
+                ),
+                specificity=numbers.Estimate.model_validate(
+                    share_estimate(point.specificity, readers=point.readers, positive=False)
+                ),
                 source=point.source,
             )
             for point in points
@@ -261,9 +265,3 @@ def readers(table: ReadersTable | None) -> contests.Readers | None:
             for curve in curves
         ),
     )
-
-
-def _told(estimate: Estimate) -> numbers.Estimate:
-    """Return a reader's share as documents hold it: where the table has no number of cases, none is told."""
-    told = numbers.Estimate.model_validate(estimate)
-    return told if estimate.n else told.model_copy(update={"n": None, "n_positive": None})

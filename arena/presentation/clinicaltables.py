@@ -122,8 +122,7 @@ def _subgroups(card: PublicScorecard, names: Names) -> Table:
             _attribute(table.column), names.finding(table.finding), _value(table.column, scores.name),
             *((None,) * 4 if cell is None else (
                 cell.patients_positive, cell.patients_negative, cell.positives, cell.negatives)),
-            # Of a macro score that is suppressed no count is told.
-            scores.auc.n or None, found(scores.auc),
+            scores.auc.n, found(scores.auc),
         )
         for table in card.subgroups
         for scores in table.cells

@@ -28,7 +28,7 @@ class EstimateRecord(Record):
     value: float | None
     low: float | None
     high: float | None
-    n: int | None = Field(description="Null only of readers whose table has no counts.")
+    n: int | None = Field(description="Cases under it; null where it is not known or must not be told.")
     reason: str | None = None
 
 
@@ -45,7 +45,7 @@ class FindingRecord(Record):
     finding: str
     in_macro: bool
     threshold: float
-    n: int
+    n: int | None
     n_positive: int | None
     auc: EstimateRecord
     sensitivity: EstimateRecord

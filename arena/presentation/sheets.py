@@ -131,7 +131,7 @@ def _scale(table: Table) -> Scale | None:
     if not any(estimate.value is not None for estimate in estimates):
         return None
     if table.line is not None:
-        estimates.append(EstimateRecord(value=table.line, low=None, high=None, n=0))
+        estimates.append(EstimateRecord(value=table.line, low=None, high=None, n=None))
     return shared_scale(estimates)
 
 

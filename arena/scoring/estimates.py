@@ -81,11 +81,11 @@ class Estimate:
     `exact` is the rational that `value` is the nearest float of; equal scores are compared by it. Where the number is
     no ratio of counts (a root, an average of many ratios, the end of an iteration) it is the float itself, written as a
     rational. `n` is the number of cases in the denominator and `n_positive` how many of them have the finding by the
-    reference (None where several findings are averaged). `value` None has a `reason`; a value without limits has one
-    too.
+    reference (None where several findings are averaged). `n` is None where it is not known or must not be told, and 0
+    only where no case is counted. `value` None has a `reason`; a value without limits has one too.
     """
 
-    n: int
+    n: int | None
     method: Method
     n_positive: int | None = None
     exact: Fraction | None = None
@@ -105,6 +105,6 @@ def iterated(value: float) -> float:
     return float(f"{value:.8g}")
 
 
-def absent(reason: Reason, *, n: int, method: Method, n_positive: int | None = None) -> Estimate:
-    """Return an estimate that has counts and a reason, and no value."""
+def absent(reason: Reason, *, n: int | None, method: Method, n_positive: int | None = None) -> Estimate:
+    """Return an estimate that has a reason and no value, and the counts that may be told."""
     return Estimate(n=n, n_positive=n_positive, method=method, reason=reason)

@@ -325,8 +325,8 @@ def _absent_point(part: FindingCases, reason: Reason) -> OperatingPoint:
     return OperatingPoint(
         sensitivity=absent(reason, n=positives, n_positive=positives, method=method),
         specificity=absent(reason, n=part.cases.n - positives, n_positive=0, method=method),
-        ppv=absent(reason, n=0, n_positive=0, method=method),
-        npv=absent(reason, n=0, n_positive=0, method=method),
+        ppv=absent(reason, n=None, method=method),
+        npv=absent(reason, n=None, method=method),
     )
 
 

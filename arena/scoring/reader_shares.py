@@ -24,7 +24,7 @@ def share_estimate(share: Share, *, readers: int, positive: bool) -> Estimate:
 
     From counts, Clopper and Pearson's; from a share with the number of cases, Wilson's. The mean of several readers has
     none (`several_readers`): they read the same cases, and how alike they read is not in the table. Without a number of
-    cases there is none either (`no_counts`).
+    cases there is none either (`no_counts`), and no count is told.
 
     Args:
         share: The share.
@@ -32,9 +32,9 @@ def share_estimate(share: Share, *, readers: int, positive: bool) -> Estimate:
         positive: Whether it is of positives, that is a sensitivity.
     """
     method = Method.CLOPPER_PEARSON if share.hits is not None else Method.WILSON_DESIGN_EFFECT
-    n = share.n or 0
-    n_positive = n if positive else 0
-    if readers > 1 or not n:
+    n = share.n
+    n_positive = n if positive or n is None else 0
+    if readers > 1 or n is None:
         reason = Reason.SEVERAL_READERS if readers > 1 else Reason.NO_COUNTS
         return Estimate(n=n, n_positive=n_positive, exact=share.exact, method=method, reason=reason)
     limits = (

@@ -88,7 +88,7 @@ class SubgroupDifference:
     a: str
     b: str
     exact: Fraction
-    n: int
+    n: int | None
     n_positive: int | None
     standard_error: float | None = None
     low: float | None = None
@@ -249,7 +249,8 @@ def _macro_table(
         held = named == name
         if name not in everywhere:
             # How many cases it holds could tell a hidden count, so that is not said either.
-            rows.append(CellScores(name=name, cell=None, auc=absent(Reason.SUPPRESSED, n=0, method=Method.AUC_LOGIT_T)))
+            hidden = absent(Reason.SUPPRESSED, n=None, method=Method.AUC_LOGIT_T)
+            rows.append(CellScores(name=name, cell=None, auc=hidden))
             continue
         count = int(np.count_nonzero(held & known))
         estimate, influence = _macro_auc([cell_column(inputs, finding, held) for finding in per_finding], count)
@@ -302,8 +303,13 @@ def _difference(one: _Scored, other: _Scored, join: Join) -> SubgroupDifference:
     """Compare two cells; those that share no patient are independent, and their correlation is then exactly 0."""
     a, b = one.auc, other.auc
     exact = (a.exact or Fraction(0)) - (b.exact or Fraction(0))
-    positives = None if a.n_positive is None or b.n_positive is None else a.n_positive + b.n_positive
-    found = SubgroupDifference(a=one.name, b=other.name, exact=exact, n=a.n + b.n, n_positive=positives)
+    found = SubgroupDifference(
+        a=one.name,
+        b=other.name,
+        exact=exact,
+        n=_together(a.n, b.n),
+        n_positive=_together(a.n_positive, b.n_positive),
+    )
     if one.influence is None or other.influence is None:
         return replace(found, reason=Reason.ONE_PATIENT)
     error = math.sqrt(sum_of_squares(one.influence - other.influence))
@@ -321,6 +327,10 @@ def _difference(one: _Scored, other: _Scored, join: Join) -> SubgroupDifference:
         interval=Method.MOVER_LOGIT_T,
         p=2 * float(ndtr(-abs(float(exact)) / error)),
     )
+
+
+def _together(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 def _limits_of(auc: Estimate) -> Interval | None:

@@ -92,7 +92,7 @@ def _row(card: str, finding: str, metric: str, estimate: Estimate) -> Score:
         value=estimate.value,
         low=estimate.low,
         high=estimate.high,
-        n=estimate.n or 0,  # only a reader's number has none
+        n=estimate.n,
         n_positive=estimate.n_positive,
         reason=estimate.reason,
     )

@@ -312,7 +312,7 @@ class Scorecard(Base, table=True):
 
 
 class Score(Base, table=True):
-    """One number of a scorecard; `value` is None with a reason where there is none, never zero, never NaN."""
+    """One number of a scorecard; what is missing, a value with its reason or a count, is None, never zero or NaN."""
 
     scorecard_code: str = Field(primary_key=True, foreign_key="scorecard.code")
     finding: str = Field(primary_key=True, description="A finding's code, or `macro`.")
@@ -321,7 +321,9 @@ class Score(Base, table=True):
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    n: int
+    n: int | None = Field(
+        default=None, description="Cases under it; none where they are not known or must not be told."
+    )
     n_positive: int | None = None
     reason: str | None = None
 

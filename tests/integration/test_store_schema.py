@@ -29,7 +29,7 @@ def test_migrating_twice_changes_nothing(store: Store) -> None:
 def test_a_schema_of_another_revision_is_refused_with_both_names(store: Store) -> None:
     with store.write() as session:
         session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreUnavailable, match="at revision 9999, this version of Arena needs 0006"):
+    with pytest.raises(StoreUnavailable, match="at revision 9999, this version of Arena needs 0007"):
         store.check()
 
 

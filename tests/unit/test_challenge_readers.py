@@ -77,6 +77,7 @@ def test_a_single_reader_has_the_interval_of_counts_or_else_of_the_share() -> No
 def test_no_interval_is_made_up(n: int | None, readers: int, reason: Reason) -> None:
     estimate = share_estimate(Share(Fraction(9, 10), n), readers=readers, positive=True)
     assert (estimate.value, estimate.low, estimate.reason) == (0.9, None, reason)
+    assert (estimate.n, estimate.n_positive) == (n, n), "a count that the table does not have is not 0"
 
 
 @pytest.mark.parametrize(

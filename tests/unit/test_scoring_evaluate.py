@@ -85,6 +85,8 @@ def test_a_rare_finding_is_listed_with_counts_and_no_number() -> None:
     for estimate in (rare.auc, rare.auc_half, rare.sensitivity, rare.specificity, rare.ppv, rare.npv, rare.brier):
         assert (estimate.value, estimate.low, estimate.high) == (None, None, None)
         assert estimate.reason is Reason.TOO_FEW_PATIENTS
+    for estimate in (rare.ppv, rare.npv):
+        assert (estimate.n, estimate.n_positive) == (None, None), "0 would say that nobody was called"
     assert rare.curve is None
 
 
