@@ -329,7 +329,7 @@ class Checked:
 
 
 Tell = Callable[[str, int, int | None], None]
-"""Told what a check is at: a runtime, how many of its checks are done, and of how many; None where it is not known."""
+"""Told what a check is at: in words, how many of its checks are done, and of how many; None where it is not known."""
 
 
 def check_runner(settings: Settings, runtime: str | None, *, full: bool, tell: Tell) -> list[Checked]:
@@ -355,7 +355,7 @@ def check_runner(settings: Settings, runtime: str | None, *, full: bool, tell: T
 
 
 def _check(host: runners.execute.Host, settings: Settings, tell: Tell, *, full: bool) -> list[Checked]:
-    tell(host.runtime, 0, None)
+    tell(f"{host.runtime}: canaries", 0, None)
     try:
         verdict = try_runtime(host, Isolation.STANDARD, settings.base_image, first_cpus(settings))
     except EngineUnavailable:
@@ -363,7 +363,15 @@ def _check(host: runners.execute.Host, settings: Settings, tell: Tell, *, full: 
     except RunnerFault as error:
         return [Checked(host.runtime, "runtime", "The engine and its runtime can hold containers.", False, str(error))]
     lines = [Checked(host.runtime, each.name, each.claim, each.held, each.saw) for each in verdict.findings]
-    return [*lines, *_conformance(host, settings, tell)] if full and verdict.holds else lines
+    if not full:
+        return lines
+    if not verdict.holds:
+        return [*lines, _behaviours_open(host, "not run, as a canary was not held")]
+    return [*lines, *_conformance(host, settings, tell)]
+
+
+def _behaviours_open(host: runners.execute.Host, why: str) -> Checked:
+    return Checked(host.runtime, "behaviours", "Whatever a container does, it ends as it has to.", False, why)
 
 
 def _conformance(host: runners.execute.Host, settings: Settings, tell: Tell) -> list[Checked]:
@@ -376,8 +384,12 @@ def _conformance(host: runners.execute.Host, settings: Settings, tell: Tell) -> 
         around = Surroundings(
             runner, host.engine, settings.base_image, store.put, lambda ref: store.get(ref.sha256), store.get_named
         )
+        what, count = f"{host.runtime}: behaviours", len(BEHAVIOURS)
+        tell(what, 0, count)
         try:
-            found = check_all(around, BEHAVIOURS, lambda done: tell(host.runtime, done, len(BEHAVIOURS)))
+            found = check_all(around, BEHAVIOURS, lambda done: tell(what, done, count))
+        except (TimeoutError, LookupError) as error:  # the engine went away meanwhile
+            return [_behaviours_open(host, f"stopped: {error}")]
         finally:
             runner.close()
     said = {probe: "; ".join(complaints) or "as claimed" for probe, complaints in found.items()}

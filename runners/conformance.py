@@ -33,6 +33,8 @@ from runners.values import (
     Status,
 )
 
+_NO_SLOT_SECONDS = 60.0
+_NO_SLOT_PAUSE_SECONDS = 1.0
 Ending = tuple[Outcome, str | None]
 _PROBE_LIMITS = Limits(
     memory_mib=128, tmp_mib=8, shm_mib=8, pids=32, startup_seconds=20.0, case_seconds=20.0, shutdown_seconds=5.0,
@@ -159,12 +161,25 @@ def check_all(
     """Run behaviours in the runner's slots; return the complaints about each, by its probe's name.
 
     `done` is told how many have been checked whenever one has.
+
+    Raises:
+        TimeoutError: Nothing runs, and the runner takes no work for a minute.
+        LookupError: An attempt is gone and left no receipt.
     """
     waiting = list(behaviours)
     running: list[tuple[Behaviour, AttemptId]] = []
     found: dict[str, list[str]] = {}
+    busy_at = time.monotonic()
     while waiting or running:
-        for _ in around.runner.slots()[: len(waiting)]:
+        slots = around.runner.slots() if waiting else []
+        if slots or running:
+            busy_at = time.monotonic()
+        elif time.monotonic() - busy_at > _NO_SLOT_SECONDS:
+            msg = f"the runner takes no work; {len(found)} of {len(found) + len(waiting)} behaviours were tried"
+            raise TimeoutError(msg)
+        else:
+            time.sleep(_NO_SLOT_PAUSE_SECONDS)
+        for _ in slots[: len(waiting)]:
             behaviour = waiting.pop(0)
             running.append((behaviour, submit_behaviour(behaviour, around)))
         status = around.runner.status([attempt for _, attempt in running])

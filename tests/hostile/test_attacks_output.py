@@ -167,6 +167,30 @@ def test_attack_11_executing_from_output(bench: Bench, runtime: str, witness: Wi
 
 
 @RUNTIMES
+def test_a_library_in_output_is_not_mapped_and_a_script_runs_by_an_interpreter_of_the_image_at_most(
+    bench: Bench, runtime: str
+) -> None:
+    """As docs/sandbox.md says of both runtimes: gVisor 20221219 does not know that /output is mounted noexec."""
+    load = "import ctypes, sys; ctypes.CDLL('/output/library')"
+    source = body(
+        "import _ctypes",
+        "shutil.copy(_ctypes.__file__, '/output/library')",
+        "open('/output/script', 'w').write('#!/bin/sh\\nexit 7\\n')",
+        "os.chmod('/output/script', 0o755)",
+        f"loaded = subprocess.run(['python3', '-c', {load!r}], stderr=subprocess.PIPE)",
+        "try:",
+        "    script = subprocess.run(['/output/script']).returncode",
+        "except PermissionError:",
+        "    script = 'EACCES'",
+        "words = b'failed to map segment' in loaded.stderr",
+        f"assert (loaded.returncode, words, script) == {(-11, False, 7) if runtime == 'runsc' else (1, True, 'EACCES')}",
+        "os.remove('/output/library')",
+        "leave(case)",
+    )
+    assert attack(bench, runtime, source) == ("ok", None)
+
+
+@RUNTIMES
 @pytest.mark.parametrize("what", ["bytes", "inodes"])
 def test_attack_07_filling_output(bench: Bench, runtime: str, what: str, witness: Witness) -> None:
     filling = (
