@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -260,7 +261,7 @@ def test_a_leaderboard_is_shown_as_table_document_and_csv(arena: Run, folder: Pa
         rank=None,
         rank_low=None,
         rank_high=None,
-        macro=Estimate(n=0, method="cluster", reason="no answer"),
+        macro=Estimate(n=None, method="cluster", reason="no answer"),
         latency=Latency(median_seconds=None, p95_seconds=None, n=0),
         outcomes={Outcome.CRASHED: 100},
     )
@@ -277,6 +278,7 @@ def test_a_leaderboard_is_shown_as_table_document_and_csv(arena: Run, folder: Pa
         "crashed 100%",
     ):
         assert words in out
+    assert re.search(r"none: no answer\W+—", out), "a count that is not told is a dash"
     assert LeaderboardDocument.model_validate_json(arena("leaderboard", "chest", "--json")[1]) == published
     first, second = csv.DictReader(io.StringIO(arena("leaderboard", "chest", "--csv")[1]))
     assert (first["rank"], first["macro_auc"], first["n_cases"], first["timed_out_percent"]) == (
@@ -286,6 +288,7 @@ def test_a_leaderboard_is_shown_as_table_document_and_csv(arena: Run, folder: Pa
         "3",
     )
     assert (second["rank"], second["macro_auc"], second["median_seconds"]) == ("", "", "")
+    assert second["n_cases"] == "", "a count that is not told is an empty cell, not 0"
 
 
 def test_a_phase_without_a_leaderboard_says_so(arena: Run, folder: Path) -> None:

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from arena.challenge.clinical import ReaderRow, ReadersTable
 from arena.challenge.schema import Quota
+from arena.evaluation.attributes import CaseAttributes
 from arena.evaluation.disclosing import fine_parts
 from arena.evaluation.jobs import ScoreJob
 from arena.evaluation.judging import score_evaluation
@@ -253,6 +254,10 @@ BESIDE: dict[str, str] = {
 """Classes whose numbers are declared, or have their counts beside them, and where."""
 
 
+NOBODY = {"no_case", "no_positive", "no_negative", "no_macro_finding"}
+"""Reasons for which a count is really 0; one that is not known or not told is absent."""
+
+
 def parts(value: object, place: str = "card") -> Iterator[tuple[str, Document]]:
     """Walk a document."""
     if isinstance(value, Document):
@@ -282,6 +287,8 @@ def hold_to_the_promise(document: Document, beside: dict[str, str]) -> tuple[int
             estimates += 1
             assert part.method, place
             assert part.n or part.reason, place
+            assert part.n is not None or part.value is None or ".readers." in place, place
+            assert part.n != 0 or part.reason in NOBODY, place
             if part.value is None or part.low is None:
                 assert part.reason, place
             else:
@@ -304,6 +311,28 @@ def test_no_number_stands_without_counts_interval_and_method(card: ScorecardDocu
     estimates, _ = hold_to_the_promise(card, BESIDE)
     assert estimates > 100
     assert card.scorer_version
+
+
+def test_where_counts_are_not_told_they_are_absent_and_no_zero(tmp_path: Path) -> None:
+    contest = Judged(tmp_path, cases=480)
+    effusion = contest.labels[:, FINDINGS.index("effusion")]
+    site = tuple("A" if case % 3 == 0 and not ill else "BC"[case % 2] for case, ill in enumerate(effusion))
+    contest.attributes = CaseAttributes(contest.names, {"site": site})
+    contest.declared = declaration(**CLINIC)
+    hidden = contest.card(contest.enter("good", 1.5))
+    contest.declared = declaration(**CLINIC | {"min_per_class": 400, "calibration_test": None})
+    rare = contest.card("good")
+    untold = [
+        (place, part)
+        for card in (hidden, rare)
+        for place, part in parts(card)
+        if isinstance(part, Estimate) and part.n is None
+    ]
+    assert {part.reason for _, part in untold} == {"suppressed", "too_few_patients"}
+    assert {(part.value, part.n_positive) for _, part in untold} == {(None, None)}
+    assert {place.rpartition(".")[2] for place, part in untold} == {"auc", "ppv", "npv"}
+    for card in (hidden, rare):
+        hold_to_the_promise(card, BESIDE)
 
 
 BESIDE_ON_BOARD = {
