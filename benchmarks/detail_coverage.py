@@ -27,7 +27,7 @@ from arena.scoring.levels import TOP_LEVEL
 from arena.scoring.logistic import calibration_intercept, calibration_slope
 from arena.scoring.partial_auc import DEFAULT_RANGE, partial_auc
 from arena.scoring.precision import average_precision, average_precision_at
-from arena.scoring.prevalence import brier_at, predictive_values_at, workload_at
+from arena.scoring.prevalence import brier_at, point_at, workload_at
 from arena.scoring.rates import rates_at
 
 PREVALENCE: Final = Fraction(1, 4)
@@ -85,7 +85,7 @@ def truth(cell: Cell) -> dict[str, float]:
     cut = (LEVEL - 0.5) / TOP_LEVEL
     place = (math.log(cut / (1 - cut)) + shift * shift / 2) / shift
     se, fpr = float(ndtr(shift - place)), float(ndtr(-place))
-    called, answers = share * se + (1 - share) * fpr, _answer(grid, shift)
+    called, called_pi, answers = share * se + (1 - share) * fpr, pi * se + (1 - pi) * fpr, _answer(grid, shift)
     rates = (np.arange(20_000) + 0.5) / 20_000 * float(DEFAULT_RANGE[1])
 
     def precision(at: float) -> float:
@@ -99,9 +99,11 @@ def truth(cell: Cell) -> dict[str, float]:
         "MCC": math.sqrt(share * (1 - share)) * (se - fpr) / math.sqrt(called * (1 - called)),
         "slope": 1.0,
         "intercept": math.log(share / (1 - share)),
-        "PPV at π": pi * se / (pi * se + (1 - pi) * fpr),
+        "PPV at π": pi * se / called_pi,
         "NPV at π": (1 - pi) * (1 - fpr) / ((1 - pi) * (1 - fpr) + pi * (1 - se)),
-        "workload at π": pi * se + (1 - pi) * fpr,
+        "F1 at π": 2 * pi * se / (pi + called_pi),
+        "MCC at π": math.sqrt(pi * (1 - pi)) * (se - fpr) / math.sqrt(called_pi * (1 - called_pi)),
+        "workload at π": called_pi,
         "Brier at π": float(pi * np.sum(up * (1 - answers) ** 2) + (1 - pi) * np.sum(down * answers**2)),
         "net benefit at π": pi * se - (1 - pi) * fpr * LEVEL / (TOP_LEVEL - LEVEL),
     }
@@ -112,7 +114,7 @@ def estimates(column: Column) -> dict[str, Estimate]:
     rates = rates_at(column, LEVEL + 1)
     if rates is None:
         return {}
-    ppv, npv = predictive_values_at(column, LEVEL, PREVALENCE)
+    point = point_at(column, LEVEL, PREVALENCE)
     return {
         "partial AUC": partial_auc(column, *DEFAULT_RANGE).sensitivity,
         "AP": average_precision(column),
@@ -121,8 +123,10 @@ def estimates(column: Column) -> dict[str, Estimate]:
         "MCC": matthews(column, LEVEL + 1),
         "slope": calibration_slope(column),
         "intercept": calibration_intercept(column),
-        "PPV at π": ppv,
-        "NPV at π": npv,
+        "PPV at π": point.ppv,
+        "NPV at π": point.npv,
+        "F1 at π": point.f1,
+        "MCC at π": point.mcc,
         "workload at π": workload_at(column, LEVEL, PREVALENCE),
         "Brier at π": brier_at(column, PREVALENCE),
         "net benefit at π": net_benefit(rates, PREVALENCE, LEVEL),

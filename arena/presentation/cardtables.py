@@ -143,8 +143,8 @@ def _prevalence(card: PublicScorecard, names: Names) -> Table:
     columns = (
         FINDING, Column("share", "col.share"), Column("prevalence"), Column("source", "col.prevalence_source"),
         Column("threshold", "finding.threshold"), Column("ppv", "finding.ppv"), Column("npv", "finding.npv"),
-        Column("workload"), Column("average_precision"), Column("brier", "finding.brier"), Column("ece"),
-        Column("null_mean"), Column("null_p95"), Column("reason"),
+        Column("f1"), Column("mcc"), Column("workload"), Column("average_precision"), Column("brier", "finding.brier"),
+        Column("ece"), Column("null_mean"), Column("null_p95"), Column("reason"),
     )  # fmt: skip
     rows: list[Row] = []
     for f in card.findings:
@@ -153,7 +153,8 @@ def _prevalence(card: PublicScorecard, names: Names) -> Table:
             rows.append(
                 (
                     names.finding(f.finding), share, measured(s.prevalence), source, level(s.threshold_level),
-                    *(found(e) for e in (s.ppv, s.npv, s.workload, s.average_precision, s.brier, s.error.estimate)),
+                    *(found(e) for e in (s.ppv, s.npv, s.f1, s.mcc, s.workload)),
+                    *(found(e) for e in (s.average_precision, s.brier, s.error.estimate)),
                     number(s.error.null_mean), number(s.error.null_p95), reason(s.reason),
                 )
             )  # fmt: skip
@@ -169,7 +170,8 @@ def _at_calibrated(f: FindingScores, names: Names) -> list[Row]:
     return [
         (
             names.finding(f.finding), Code("share", "declared_calibrated"), measured(told.prevalence), told.source,
-            level(told.threshold_level), found(told.ppv), found(told.npv), *(None,) * 6, reason(told.reason),
+            level(told.threshold_level), *(found(e) for e in (told.ppv, told.npv, told.f1, told.mcc)), *(None,) * 6,
+            reason(told.reason),
         )
     ]  # fmt: skip
 

@@ -6,5 +6,5 @@ mapping of a counter-based generator; no sum of floats is left to BLAS, where it
 
 from typing import Final
 
-SCORER_VERSION: Final = "1.2.0"
+SCORER_VERSION: Final = "1.3.0"
 """Stands in every scorecard; raised with any change that could change a published digit."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from arena.scoring.brier import brier_score
 from arena.scoring.calibration import Bins, CalibrationError, calibration_error
+from arena.scoring.confusion import f1_score, matthews
 from arena.scoring.decision import DecisionCurve, decision_curve
 from arena.scoring.estimates import Estimate, Interval, Method, Reason, absent
 from arena.scoring.influence import Column
@@ -23,7 +24,7 @@ from arena.scoring.levels import TOP_LEVEL
 from arena.scoring.linearised import class_table, empty_class, logit_estimate
 from arena.scoring.precision import average_precision, average_precision_at
 from arena.scoring.proportions import operating_point, share
-from arena.scoring.rates import linear_interval, npv_at, ppv_at, rates_at, rates_of
+from arena.scoring.rates import f1_at, linear_interval, mcc_at, npv_at, ppv_at, rates_at, rates_of
 
 THIS_SET: Final = "this set"
 """Source of the prevalence of a set as it is."""
@@ -54,9 +55,11 @@ class PrevalenceScores:
     Attributes:
         prevalence: The share; None where none is declared.
         source: `THIS_SET`, or the declared one's source; None where none is declared.
-        threshold: Level of PPV, NPV and workload.
+        threshold: Level of PPV, NPV, F1, MCC and workload.
         ppv: Share of positives among the called.
         npv: Share of negatives among those not called.
+        f1: Harmonic mean of PPV and sensitivity.
+        mcc: Matthews' correlation coefficient, −1…1.
         workload: Share of studies left to a doctor: called, or unanswered.
         average_precision: Under the declared missing policy, as all but `error`.
         brier: Brier score.
@@ -70,6 +73,8 @@ class PrevalenceScores:
     threshold: int
     ppv: Estimate
     npv: Estimate
+    f1: Estimate
+    mcc: Estimate
     workload: Estimate
     average_precision: Estimate
     brier: Estimate
@@ -98,6 +103,8 @@ def scores_of_set(column: Column, threshold: int, *, error: CalibrationError) ->
         threshold=threshold,
         ppv=point.ppv,
         npv=point.npv,
+        f1=f1_score(column, threshold + 1),
+        mcc=matthews(column, threshold + 1),
         workload=share(int(np.count_nonzero(to_doctor)), cases.n, positives, cases, everything, to_doctor),
         average_precision=average_precision(column),
         brier=brier_score(column),
@@ -133,13 +140,15 @@ def scores_at_prevalence(
         return _refused(column, threshold, None, bins, Reason.NO_PREVALENCE)
     if enriched_by_difficulty:
         return _refused(column, threshold, declared, bins, Reason.ENRICHED_BY_DIFFICULTY)
-    ppv, npv = predictive_values_at(column, threshold, declared.share)
+    point = point_at(column, threshold, declared.share)
     return PrevalenceScores(
         prevalence=declared.share,
         source=declared.source,
         threshold=threshold,
-        ppv=ppv,
-        npv=npv,
+        ppv=point.ppv,
+        npv=point.npv,
+        f1=point.f1,
+        mcc=point.mcc,
         workload=workload_at(column, threshold, declared.share),
         average_precision=average_precision_at(column, declared.share),
         brier=brier_at(column, declared.share),
@@ -160,6 +169,8 @@ def _refused(
         threshold=threshold,
         ppv=nothing(Method.MOVER_WILSON),
         npv=nothing(Method.MOVER_WILSON),
+        f1=nothing(Method.MOVER_WILSON),
+        mcc=nothing(Method.MOVER_WILSON),
         workload=nothing(Method.MOVER_WILSON),
         average_precision=nothing(Method.AVERAGE_PRECISION_LOGIT_T),
         brier=nothing(Method.CLASS_MEANS_LOGIT_T),
@@ -171,20 +182,22 @@ def _refused(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictiveValues:
-    """PPV and NPV at the declared share of positives and a threshold, or `reason`; as in `PrevalenceScores`."""
+    """PPV, NPV, F1 and MCC at the declared share of positives and a threshold, or `reason`; as `PrevalenceScores`."""
 
     prevalence: Fraction | None
     source: str | None
     threshold: int
     ppv: Estimate
     npv: Estimate
+    f1: Estimate
+    mcc: Estimate
     reason: Reason | None = None
 
 
 def predictive_values(
     column: Column, threshold: int, declared: DeclaredPrevalence | None, *, enriched_by_difficulty: bool
 ) -> PredictiveValues:
-    """Return PPV and NPV re-weighted to the declared prevalence, or why that is not done.
+    """Return PPV, NPV, F1 and MCC re-weighted to the declared prevalence, or why that is not done.
 
     Args:
         column: Cases scored under the declared policy; codes are levels + 1.
@@ -196,21 +209,33 @@ def predictive_values(
     if declared is not None and enriched_by_difficulty:
         reason = Reason.ENRICHED_BY_DIFFICULTY
     if declared is not None and reason is None:
-        ppv, npv = predictive_values_at(column, threshold, declared.share)
+        point = point_at(column, threshold, declared.share)
     else:
-        ppv = npv = _estimate(column, None, reason or Reason.NO_PREVALENCE)
+        point = _no_point(column, reason or Reason.NO_PREVALENCE)
     return PredictiveValues(
         prevalence=None if declared is None else declared.share,
         source=None if declared is None else declared.source,
         threshold=threshold,
-        ppv=ppv,
-        npv=npv,
+        ppv=point.ppv,
+        npv=point.npv,
+        f1=point.f1,
+        mcc=point.mcc,
         reason=reason,
     )
 
 
-def predictive_values_at(column: Column, threshold: int, prevalence: Fraction) -> tuple[Estimate, Estimate]:
-    """Return PPV and NPV at a prevalence, for that prevalence taken as known.
+@dataclass(frozen=True, slots=True)
+class PointAtPrevalence:
+    """What a threshold gives at a prevalence that is taken as known."""
+
+    ppv: Estimate
+    npv: Estimate
+    f1: Estimate
+    mcc: Estimate
+
+
+def point_at(column: Column, threshold: int, prevalence: Fraction) -> PointAtPrevalence:
+    """Return PPV, NPV, F1 and MCC at a prevalence, for that prevalence taken as known.
 
     Args:
         column: Scored cases; codes are levels + 1.
@@ -219,12 +244,18 @@ def predictive_values_at(column: Column, threshold: int, prevalence: Fraction) -
     """
     rates = rates_at(column, threshold + 1)
     if rates is None:
-        reason = empty_class(column) or Reason.NO_CASE
-        return _estimate(column, None, reason), _estimate(column, None, reason)
-    return (
-        _estimate(column, ppv_at(rates, prevalence), Reason.ALL_CALLED_ALIKE),
-        _estimate(column, npv_at(rates, prevalence), Reason.ALL_CALLED_ALIKE),
+        return _no_point(column, empty_class(column) or Reason.NO_CASE)
+    return PointAtPrevalence(
+        ppv=_estimate(column, ppv_at(rates, prevalence), Reason.ALL_CALLED_ALIKE),
+        npv=_estimate(column, npv_at(rates, prevalence), Reason.ALL_CALLED_ALIKE),
+        f1=_estimate(column, f1_at(rates, prevalence), Reason.ALL_CALLED_ALIKE),
+        mcc=_estimate(column, mcc_at(rates, prevalence), Reason.ALL_CALLED_ALIKE),
     )
+
+
+def _no_point(column: Column, reason: Reason) -> PointAtPrevalence:
+    nothing = _estimate(column, None, reason)
+    return PointAtPrevalence(ppv=nothing, npv=nothing, f1=nothing, mcc=nothing)
 
 
 def _estimate(column: Column, found: tuple[Fraction, Interval] | None, reason: Reason) -> Estimate:

@@ -1,10 +1,10 @@
 """Sensitivity and false positive rate at one threshold, and limits of what is computed from both of them.
 
-PPV at a prevalence, workload and net benefit are linear in the two rates, or are the point at which something linear
-in them is 0. Their limits are recovered from the Wilson limits of the rates by squaring and adding (MOVER: Zou and
-Donner 2008, Statistics in Medicine 27:1693–1702; for ratios Donner and Zou 2012, Statistical Methods in Medical
-Research 21:347–359), with the correlation between the rates where patients hold cases of both classes. So they keep a
-width where a rate is 0 or 1, and stay within the possible values.
+PPV and F1 at a prevalence, workload and net benefit are linear in the two rates, or are the point at which something
+linear in them is 0; MCC rises with the one and falls with the other. Their limits are recovered from the Wilson limits
+of the rates by squaring and adding (MOVER: Zou and Donner 2008, Statistics in Medicine 27:1693–1702; for ratios Donner
+and Zou 2012, Statistical Methods in Medical Research 21:347–359), with the correlation between the rates where
+patients hold cases of both classes. So they keep a width where a rate is 0 or 1, and stay within the possible values.
 """
 
 from __future__ import annotations
@@ -104,12 +104,15 @@ def linear_interval(rates: Rates, of_true: float, of_false: float, constant: flo
     sign = rates.correlation * math.copysign(1.0, of_true) * math.copysign(1.0, of_false)
 
     def reach(true_limit: float, false_limit: float) -> float:
-        a, b = abs(of_true * (t - true_limit)), abs(of_false * (f - false_limit))
-        return math.sqrt(max(a * a + b * b + 2 * sign * a * b, 0.0))
+        return _joined(abs(of_true * (t - true_limit)), abs(of_false * (f - false_limit)), sign)
 
     low_t, high_t = (rates.of_true.low, rates.of_true.high)[:: 1 if of_true >= 0 else -1]
     low_f, high_f = (rates.of_false.low, rates.of_false.high)[:: 1 if of_false >= 0 else -1]
     return Interval(value - reach(low_t, low_f), value + reach(high_t, high_f))
+
+
+def _joined(a: float, b: float, correlation: float) -> float:
+    return math.sqrt(max(a * a + b * b + 2 * correlation * a * b, 0.0))
 
 
 def ppv_at(rates: Rates, prevalence: Fraction) -> tuple[Fraction, Interval] | None:
@@ -133,6 +136,50 @@ def npv_at(rates: Rates, prevalence: Fraction) -> tuple[Fraction, Interval] | No
         float(value),
         lambda v: linear_interval(rates, v * share, -(1 - v) * (1 - share), constant=(1 - v) * (1 - share) - v * share),
     )
+
+
+def f1_at(rates: Rates, prevalence: Fraction) -> tuple[Fraction, Interval]:
+    """Return F1 at a prevalence π > 0, 2π·Se / (π·Se + (1 − π)·FPR + π), and its limits."""
+    called = prevalence * rates.true_positive + (1 - prevalence) * rates.false_positive
+    value, share = 2 * prevalence * rates.true_positive / (called + prevalence), float(prevalence)
+    # F1 is the v at which (2 − v)·π·Se − v·(1 − π)·FPR − v·π is 0.
+    return value, _root_limits(
+        float(value),
+        lambda v: linear_interval(rates, (2 - v) * share, -v * (1 - share), constant=-v * share),
+    )
+
+
+def mcc_at(rates: Rates, prevalence: Fraction) -> tuple[Fraction, Interval] | None:
+    """Return Matthews' coefficient at a prevalence π and its limits; None where all cases are called, or none.
+
+    MCC = √(π(1 − π)) · (Se − FPR) / √(c(1 − c)), c = π·Se + (1 − π)·FPR, rises with Se and falls with FPR. What it
+    loses when either rate alone goes to its worse limit is squared and added, and likewise what it gains. This held
+    the truth where Fisher's z with a linearised variance did not: at a low prevalence MCC hangs on the few false
+    positives of the set, or on there being none (benchmarks/mcc_coverage.py).
+    """
+    called = prevalence * rates.true_positive + (1 - prevalence) * rates.false_positive
+    if called in {0, 1}:
+        return None
+    value = _matthews(rates.true_positive, rates.false_positive, prevalence)
+    t, f, share = float(rates.true_positive), float(rates.false_positive), float(prevalence)
+
+    def reach(true_limit: float, false_limit: float) -> float:
+        # A limit is 0 or 1 only where the rate is, so MCC exists at both places.
+        by_true, by_false = _matthews(true_limit, f, share), _matthews(t, false_limit, share)
+        return _joined(abs(value - by_true), abs(value - by_false), -rates.correlation)
+
+    return Fraction(value), Interval(
+        max(value - reach(rates.of_true.low, rates.of_false.high), -1.0),
+        min(value + reach(rates.of_true.high, rates.of_false.low), 1.0),
+    )
+
+
+def _matthews(true_positive: Fraction | float, false_positive: Fraction | float, share: Fraction | float) -> float:
+    """Return MCC; of rationals only the last two steps are rounded, its square to a float and the root of that."""
+    called = share * true_positive + (1 - share) * false_positive
+    gap = true_positive - false_positive
+    square = share * (1 - share) * gap * gap / (called * (1 - called))
+    return math.copysign(min(math.sqrt(square), 1.0), gap)
 
 
 def _root_limits(value: float, limits_at: Callable[[float], Interval]) -> Interval:

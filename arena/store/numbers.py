@@ -21,6 +21,11 @@ def _level(description: str, **more: Any) -> Any:
     return Field(description=description, validation_alias=AliasChoices("threshold_level", "threshold"), **more)
 
 
+def _since_1_3_0() -> Any:
+    """Return a field that stored documents of earlier scorers lack."""
+    return Field(default=None, description="Null before scorer 1.3.0.")
+
+
 class Document(BaseModel):
     """Immutable, unknown keys refused, NaN and infinity refused."""
 
@@ -171,6 +176,8 @@ class PrevalenceScores(Document):
     threshold_level: Level = _level("Probability × 10,000 at or above which a case is called.")
     ppv: Estimate
     npv: Estimate
+    f1: Estimate | None = _since_1_3_0()
+    mcc: Estimate | None = _since_1_3_0()
     workload: Estimate
     average_precision: Estimate
     brier: Estimate
@@ -180,13 +187,15 @@ class PrevalenceScores(Document):
 
 
 class PredictiveValues(Document):
-    """PPV and NPV at the declared share of positives, or the `reason` why there are none."""
+    """PPV, NPV, F1 and MCC at the declared share of positives, or the `reason` why there are none."""
 
     prevalence: float | None
     source: str | None
     threshold_level: Level = _level("Probability × 10,000 at or above which a case is called.")
     ppv: Estimate
     npv: Estimate
+    f1: Estimate | None = _since_1_3_0()
+    mcc: Estimate | None = _since_1_3_0()
     reason: str | None = None
 
 

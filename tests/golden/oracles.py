@@ -92,6 +92,12 @@ def level_column(
     return make_column(codes, cases, size=TOP_LEVEL + 3)
 
 
+def column_of_rates(true_positive: int, positives: int, false_positive: int, negatives: int) -> Column:
+    """Build a column in which so many of each class are called at level 5, one case per patient."""
+    counts = [true_positive, positives - true_positive, false_positive, negatives - false_positive]
+    return level_column(np.repeat([9, 1, 9, 1], counts), np.repeat([True, True, False, False], counts))
+
+
 def column_of(
     scores: NDArray[np.float64], positive: NDArray[np.bool_], patients: NDArray[np.int64] | None = None
 ) -> Column:

@@ -13,32 +13,29 @@ from sklearn.metrics import brier_score_loss
 
 from arena.scoring.brier import brier_score
 from arena.scoring.calibration import Bins, calibration_error
+from arena.scoring.confusion import confusion_at, f1_score, matthews
 from arena.scoring.decision import LEVELS, decision_curve
-from arena.scoring.estimates import Reason
+from arena.scoring.estimates import Estimate, Reason
 from arena.scoring.influence import Column
 from arena.scoring.prevalence import (
     DeclaredPrevalence,
+    PointAtPrevalence,
     PrevalenceScores,
     brier_at,
+    point_at,
     predictive_values,
-    predictive_values_at,
     scores_at_prevalence,
     scores_of_set,
     workload_at,
 )
 from arena.scoring.proportions import operating_point, wilson_interval
 from arena.scoring.rates import linear_interval, rates_at
-from tests.golden.oracles import golden, jackknife_error, level_column
+from tests.golden.oracles import column_of_rates, golden, jackknife_error, level_column
 
 ROWS = st.lists(st.tuples(st.integers(0, 10_000), st.booleans()), min_size=2, max_size=40).filter(
     lambda rows: {positive for _, positive in rows} == {True, False}
 )
 SHARES = st.integers(1, 99).map(lambda percent: Fraction(percent, 100))
-
-
-def column_of_rates(true_positive: int, positives: int, false_positive: int, negatives: int) -> Column:
-    counts = [true_positive, positives - true_positive, false_positive, negatives - false_positive]
-    return level_column(np.repeat([9, 1, 9, 1], counts), np.repeat([True, True, False, False], counts))
 
 
 def clustered(seed: int = 3) -> Column:
@@ -52,7 +49,7 @@ def clustered(seed: int = 3) -> Column:
 @pytest.mark.parametrize("share", ["1/2", "1/100"])
 def test_the_ppv_of_one_service_at_two_prevalences(share: str) -> None:
     expected = golden("small.json")["predictive_value"]
-    ppv, _ = predictive_values_at(column_of_rates(98, 100, 40, 100), 5, Fraction(share))
+    ppv = point_at(column_of_rates(98, 100, 40, 100), 5, Fraction(share)).ppv
     assert ppv.exact == Fraction(expected["ppv"][share])
 
 
@@ -61,8 +58,12 @@ def test_the_ppv_of_one_service_at_two_prevalences(share: str) -> None:
 def test_at_the_sets_own_share_every_value_is_the_sets(rows: list[tuple[int, bool]], threshold: int) -> None:
     column = level_column([level for level, _ in rows], [positive for _, positive in rows])
     own, point = Fraction(column.counts.positives, column.cases.n), operating_point(column, threshold + 1)
-    ppv, npv = predictive_values_at(column, threshold, own)
-    assert (ppv.exact, npv.exact) == (point.ppv.exact, point.npv.exact)
+    found = point_at(column, threshold, own)
+    assert (found.ppv.exact, found.npv.exact) == (point.ppv.exact, point.npv.exact)
+    assert found.f1.exact == f1_score(column, threshold + 1).exact
+    of_set = matthews(column, threshold + 1)
+    assert found.mcc.value == pytest.approx(of_set.value, abs=1e-15)
+    assert (found.mcc.value is None) == (of_set.value is None) == (found.mcc.reason is Reason.ALL_CALLED_ALIKE)
     assert brier_at(column, own).exact == brier_score(column).exact
     assert workload_at(column, threshold, own).exact == Fraction(
         sum(level >= threshold for level, _ in rows), len(rows)
@@ -75,7 +76,8 @@ def test_limits_enclose_the_value_and_stay_between_0_and_1(
     rows: list[tuple[int, bool]], threshold: int, share: Fraction
 ) -> None:
     column = level_column([level for level, _ in rows], [positive for _, positive in rows])
-    for found in (*predictive_values_at(column, threshold, share), workload_at(column, threshold, share)):
+    point = point_at(column, threshold, share)
+    for found in (point.ppv, point.npv, point.f1, workload_at(column, threshold, share)):
         if found.value is None:
             assert found.reason is Reason.ALL_CALLED_ALIKE
             continue
@@ -97,7 +99,7 @@ def test_scikit_learn_agrees_on_the_re_weighted_brier_score(rows: list[tuple[int
 def test_the_limits_of_a_ppv_are_those_of_the_ratio_of_the_two_rates() -> None:
     rates = rates_at(column_of_rates(45, 50, 30, 200), 6)
     assert rates is not None
-    ppv, _ = predictive_values_at(column_of_rates(45, 50, 30, 200), 5, Fraction(1, 10))
+    ppv = point_at(column_of_rates(45, 50, 30, 200), 5, Fraction(1, 10)).ppv
     # Donner and Zou's closed form for a ratio of independent shares, here FPR/Se, carried over to PPV.
     top, bottom = 0.15, 0.9
     l1, u1, l2, u2 = rates.of_false.low, rates.of_false.high, rates.of_true.low, rates.of_true.high
@@ -108,12 +110,12 @@ def test_the_limits_of_a_ppv_are_those_of_the_ratio_of_the_two_rates() -> None:
 
 
 def test_a_service_without_a_false_positive_has_no_certain_ppv() -> None:
-    ppv, npv = predictive_values_at(column_of_rates(40, 40, 0, 40), 5, Fraction(1, 100))
-    assert (ppv.exact, npv.exact) == (1, 1)
-    assert ppv.low is not None
-    assert npv.low is not None
-    assert ppv.low < 0.15
-    assert 0.998 < npv.low < 1
+    found = point_at(column_of_rates(40, 40, 0, 40), 5, Fraction(1, 100))
+    assert (found.ppv.exact, found.npv.exact) == (1, 1)
+    assert found.ppv.low is not None
+    assert found.npv.low is not None
+    assert found.ppv.low < 0.15
+    assert 0.998 < found.npv.low < 1
 
 
 def test_the_error_of_the_re_weighted_brier_score_is_the_jackknifes_over_patients() -> None:
@@ -196,10 +198,15 @@ def at_declared(column: Column, declared: DeclaredPrevalence | None, *, enriched
     )
 
 
+def told(found: PrevalenceScores) -> tuple[Estimate, ...]:
+    point = (found.ppv, found.npv, found.f1, found.mcc, found.workload)
+    return (*point, found.average_precision, found.brier, found.error.estimate)
+
+
 def test_nothing_is_told_at_a_prevalence_that_nobody_declared() -> None:
     found = at_declared(clustered(), None)
     assert (found.prevalence, found.source, found.reason) == (None, None, Reason.NO_PREVALENCE)
-    everything = (found.ppv, found.npv, found.workload, found.average_precision, found.brier, found.error.estimate)
+    everything = told(found)
     assert all(each.value is None and each.reason is Reason.NO_PREVALENCE for each in everything)
     assert found.decision_curve is None
 
@@ -207,7 +214,7 @@ def test_nothing_is_told_at_a_prevalence_that_nobody_declared() -> None:
 def test_a_set_enriched_by_difficulty_is_never_re_weighted() -> None:
     declared = DeclaredPrevalence(Fraction(1, 20), "registry")
     found = at_declared(clustered(), declared, enriched=True)
-    everything = (found.ppv, found.npv, found.workload, found.average_precision, found.brier, found.error.estimate)
+    everything = told(found)
     assert all(each.value is None and each.reason is Reason.ENRICHED_BY_DIFFICULTY for each in everything)
     assert (found.prevalence, found.source, found.decision_curve) == (declared.share, "registry", None)
 
@@ -215,14 +222,28 @@ def test_a_set_enriched_by_difficulty_is_never_re_weighted() -> None:
 def test_at_a_threshold_of_its_own_predictive_values_are_re_weighted_or_refused_alike() -> None:
     declared, column = DeclaredPrevalence(Fraction(1, 20), "registry"), clustered()
     found = predictive_values(column, 7000, declared, enriched_by_difficulty=False)
-    assert (found.ppv, found.npv) == predictive_values_at(column, 7000, declared.share)
+    assert PointAtPrevalence(found.ppv, found.npv, found.f1, found.mcc) == point_at(column, 7000, declared.share)
     assert (found.threshold, found.prevalence, found.source, found.reason) == (7000, declared.share, "registry", None)
     hard = predictive_values(column, 7000, declared, enriched_by_difficulty=True)
     bare = predictive_values(column, 7000, None, enriched_by_difficulty=True)
     for each, reason in ((hard, Reason.ENRICHED_BY_DIFFICULTY), (bare, Reason.NO_PREVALENCE)):
-        assert each.reason is each.ppv.reason is each.npv.reason is reason
-        assert (each.ppv.value, each.npv.value) == (None, None)
+        assert each.reason is each.ppv.reason is each.npv.reason is each.f1.reason is each.mcc.reason is reason
+        assert (each.ppv.value, each.npv.value, each.f1.value, each.mcc.value) == (None, None, None, None)
     assert (bare.prevalence, bare.source) == (None, None)
+
+
+def test_f1_and_mcc_of_the_set_are_those_of_its_confusion_and_at_a_prevalence_others() -> None:
+    column = clustered()
+    error = calibration_error(column, Bins(), seed=1, simulations=20)
+    confusion = confusion_at(column, 5000)
+    of_set = scores_of_set(column, 5000, error=error)
+    assert (of_set.f1, of_set.mcc) == (confusion.f1, confusion.mcc)
+    rare = at_declared(column, DeclaredPrevalence(Fraction(1, 50), "registry"))
+    assert rare.f1.value is not None
+    assert rare.mcc.value is not None
+    assert rare.f1.value < 0.5 * (confusion.f1.value or 0)
+    assert rare.mcc.value < 0.7 * (confusion.mcc.value or 0)
+    assert {rare.f1.n, rare.mcc.n} == {400}
 
 
 def test_no_predictive_value_stands_without_its_prevalence() -> None:
@@ -231,6 +252,8 @@ def test_no_predictive_value_stands_without_its_prevalence() -> None:
     declared = DeclaredPrevalence(Fraction(1, 5), "registry of 2025")
     for found in (scores_of_set(column, 5000, error=error), at_declared(column, declared)):
         assert found.ppv.value is not None
+        assert found.f1.value is not None
+        assert found.mcc.value is not None
         assert found.prevalence is not None
         assert found.source
         assert found.decision_curve is not None
@@ -257,6 +280,6 @@ def test_the_interval_of_a_re_weighted_ppv_covers() -> None:
     true = 0.05 * 0.9 / (0.05 * 0.9 + 0.95 * 0.1)
     for _ in range(trials):
         column = column_of_rates(int(rng.binomial(80, 0.9)), 80, int(rng.binomial(120, 0.1)), 120)
-        ppv, _ = predictive_values_at(column, 5, Fraction(1, 20))
+        ppv = point_at(column, 5, Fraction(1, 20)).ppv
         inside += ppv.low is not None and ppv.high is not None and ppv.low <= true <= ppv.high
     assert inside / trials == pytest.approx(0.95, abs=0.02)

@@ -137,10 +137,10 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
     "table.prevalence": ("This set and the declared prevalence", "Этот набор и объявленная распространённость"),
     "read.prevalence": (
         (
-            "Predictive values depend on how common the finding is, so each stands beside its share and that share's "
-            "source."
+            "Predictive values, F1 and MCC depend on how common the finding is, so each stands beside its share and "
+            "that share's source."
         ),
-        "Прогностическая ценность зависит от распространённости, поэтому рядом стоят её доля и источник.",
+        "Прогностическая ценность, F1 и MCC зависят от распространённости, поэтому рядом стоят её доля и источник.",
     ),
     "table.decision": ("Decision curve", "Кривая принятия решений"),
     "read.decision": (
