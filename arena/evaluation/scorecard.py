@@ -67,7 +67,16 @@ def scorecard(
         for part, finding, choice in zip(parts, declaration.findings, chosen, strict=True)
     ]
     return documents.ScorecardDocument(
-        **_provenance(job),
+        schema_version=SCHEMA_VERSION,
+        evaluation=job.evaluation,
+        challenge=job.challenge,
+        phase=job.phase,
+        case_set_digest=job.case_set_digest,
+        references_digest=job.references_sha256,
+        predictions_sha256=job.predictions_sha256,
+        cases_sha256=job.cases_sha256,
+        challenge_version=job.challenge_version,
+        judging_digest=job.judging_digest,
         scorer_version=scores.scorer_version,
         seed=seed_text(seed),
         missing=scores.missing.value,
@@ -85,33 +94,6 @@ def scorecard(
         norm=_norm(declaration, inputs),
         calibration_test=_calibration_test(job, declaration, inputs, scores),
         calibration_split=None
-def _provenance(job: ScoreJob) -> dict[str, Any]:
-    """Return the fields that say in what form, of what, from what and by which rules a document is."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "evaluation": job.evaluation,
-        "challenge": job.challenge,
-        "phase": job.phase,
-        "case_set_digest": job.case_set_digest,
-        "references_digest": job.references_sha256,
-        "predictions_sha256": job.predictions_sha256,
-        "cases_sha256": job.cases_sha256,
-        "challenge_version": job.challenge_version,
-        "judging_digest": job.judging_digest,
-        "calibration_references_digest": None if job.split is None else job.split.references_sha256,
-    }
-
-
-def _calibration_split(job: ScoreJob, declaration: Declaration) -> documents.CalibrationSplit | None:
-    if job.split is None:
-        return None
-    return documents.CalibrationSplit(
-        case_set_digest=job.split.case_set_digest,
-        predictions_sha256=job.split.predictions_sha256,
-        entry_chosen_here=chosen_on_split(declaration, job.phase),
-    )
-
-
         if job.split is None
         else documents.CalibrationSplit(
             case_set_digest=job.split.case_set_digest,
