@@ -140,22 +140,29 @@ def import_case_set(
         others = _Overlap(vault, declaration.slug, set_name, labels, staged)
         others.refuse()
         cases = _name(staged)
-        case_set = CaseSet(
-            digest=case_set_digest(declaration.slug, set_name, cases),
-            challenge_slug=declaration.slug,
-            name=set_name,
-            version=0,
-            split=split,
-            references_digest="",
-            references_size_bytes=0,
-            n_cases=len(cases),
-            n_patients=len({named.patient for named in cases}),
-            counts=_counts(cases, findings),
-            imported_at=now,
-        )
+        case_set = _unsealed(declaration.slug, set_name, split, cases, findings, now)
         with _undone_on_failure(vault) as stored:
             _store_blobs(vault, stored, cases, case_set, findings)
             return _commit(vault, others, case_set, cases, labels, correct_labels=correct_labels)
+
+
+def _unsealed(
+    slug: str, set_name: str, split: str, cases: Sequence[_Named], findings: Sequence[str], now: datetime
+) -> CaseSet:
+    """Return a set's row before its references are stored (`_store_blobs`) and its version is known (`_commit`)."""
+    return CaseSet(
+        digest=case_set_digest(slug, set_name, cases),
+        challenge_slug=slug,
+        name=set_name,
+        version=0,
+        split=split,
+        references_digest="",
+        references_size_bytes=0,
+        n_cases=len(cases),
+        n_patients=len({named.patient for named in cases}),
+        counts=_counts(cases, findings),
+        imported_at=now,
+    )
 
 
 def case_set_digest(challenge_slug: str, set_name: str, cases: Sequence[_Named]) -> str:
