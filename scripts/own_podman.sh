@@ -16,12 +16,14 @@ PARENT=libpod_parent
 SECONDS_TO_ANSWER=30
 SECONDS_TO_END=30
 
+# Debian's package of Podman takes crun for its runtime where runc is not there: what Arena asks for by default is runc.
+# The init program is a package apart. All in one go, so that apt reads its lists once.
 install_packages() {
-    command -v podman >/dev/null || apt_install podman
-    # Podman runs containers by either; what Arena asks for by default is runc. Its init program is a package apart.
-    command -v runc >/dev/null || apt_install runc
-    command -v catatonit >/dev/null || apt_install catatonit
-    local program
+    local program missing=()
+    for program in podman runc catatonit; do
+        command -v "$program" >/dev/null || missing+=("$program")
+    done
+    [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
     for program in podman runc conmon catatonit; do
         command -v "$program" >/dev/null || die "Podman needs the program $program, and installing it did not bring it."
     done
