@@ -60,23 +60,9 @@ def scorecard(
         split: The same submission's answers beside the references of its calibration split.
     """
     seed = resample_seed(job.case_set_digest, job.judging_digest)
-    scores, parts = compute_scores(inputs), split_findings(inputs)
-    chosen = _thresholds(declaration, split)
-    details = [
-        finding_details(part, inputs.missing, _detail_rules(declaration, finding, seed, choice))
-        for part, finding, choice in zip(parts, declaration.findings, chosen, strict=True)
-    ]
+    scores = compute_scores(inputs)
     return documents.ScorecardDocument(
-        schema_version=SCHEMA_VERSION,
-        evaluation=job.evaluation,
-        challenge=job.challenge,
-        phase=job.phase,
-        case_set_digest=job.case_set_digest,
-        references_digest=job.references_sha256,
-        predictions_sha256=job.predictions_sha256,
-        cases_sha256=job.cases_sha256,
-        challenge_version=job.challenge_version,
-        judging_digest=job.judging_digest,
+        **_provenance(job),
         scorer_version=scores.scorer_version,
         seed=seed_text(seed),
         missing=scores.missing.value,
@@ -86,26 +72,43 @@ def scorecard(
         macro_worst=estimate_document(scores.macro_worst),
         macro_half=estimate_document(scores.macro_half),
         macro_exclude_case=estimate_document(scores.macro_exclude_case),
-        findings=tuple(
-            _finding(found, detail, choice)
-            for found, detail, choice in zip(scores.findings, details, chosen, strict=True)
-        ),
+        findings=_findings(declaration, inputs, scores, seed, split),
         any_pathology=numbers.AnyPathology.model_validate(any_pathology(inputs)),
         norm=_norm(declaration, inputs),
         calibration_test=_calibration_test(job, declaration, inputs, scores),
-        calibration_split=None
-        if job.split is None
-        else documents.CalibrationSplit(
-            case_set_digest=job.split.case_set_digest,
-            predictions_sha256=job.split.predictions_sha256,
-            entry_chosen_here=chosen_on_split(declaration, job.phase),
-        ),
-        calibration_references_digest=None if job.split is None else job.split.references_sha256,
+        calibration_split=_calibration_split(job, declaration),
         subgroups=_subgroups(job, inputs),
         latency=documents.Latency.model_validate(scores.latency),
         outcomes={outcome: count for outcome, count in scores.outcomes.items() if count},
         metrics=own,
         produced_by=producer(),
+    )
+
+
+def _provenance(job: ScoreJob) -> dict[str, Any]:
+    """Return the fields that say in what form, of what, from what and by which rules a document is."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "evaluation": job.evaluation,
+        "challenge": job.challenge,
+        "phase": job.phase,
+        "case_set_digest": job.case_set_digest,
+        "references_digest": job.references_sha256,
+        "predictions_sha256": job.predictions_sha256,
+        "cases_sha256": job.cases_sha256,
+        "challenge_version": job.challenge_version,
+        "judging_digest": job.judging_digest,
+        "calibration_references_digest": None if job.split is None else job.split.references_sha256,
+    }
+
+
+def _calibration_split(job: ScoreJob, declaration: Declaration) -> documents.CalibrationSplit | None:
+    if job.split is None:
+        return None
+    return documents.CalibrationSplit(
+        case_set_digest=job.split.case_set_digest,
+        predictions_sha256=job.split.predictions_sha256,
+        entry_chosen_here=chosen_on_split(declaration, job.phase),
     )
 
 
@@ -137,6 +140,19 @@ def _thresholds(declaration: Declaration, split: ScoringInputs | None) -> list[T
         )
         for part in split_findings(split)
     ]
+
+
+def _findings(
+    declaration: Declaration, inputs: ScoringInputs, scores: EvaluationScores, seed: int, split: ScoringInputs | None
+) -> tuple[documents.FindingScores, ...]:
+    chosen = _thresholds(declaration, split)
+    details = [
+        finding_details(part, inputs.missing, _detail_rules(declaration, finding, seed, choice))
+        for part, finding, choice in zip(split_findings(inputs), declaration.findings, chosen, strict=True)
+    ]
+    return tuple(
+        _finding(found, detail, choice) for found, detail, choice in zip(scores.findings, details, chosen, strict=True)
+    )
 
 
 def _detail_rules(declaration: Declaration, finding: Finding, seed: int, choice: ThresholdChoice | None) -> DetailRules:
