@@ -102,10 +102,12 @@ def test_a_card_holds_every_declared_part(contest: Judged, card: ScorecardDocume
     assert first.population_calibrated is not None
     assert first.population_calibrated.threshold_level == first.calibrated.threshold_level
     assert (first.population_calibrated.prevalence, first.population_calibrated.source) == (0.05, SOURCE)
-    at_set, at_declared = first.calibrated.ppv.value, first.population_calibrated.ppv.value
-    assert at_set is not None
-    assert at_declared is not None
-    assert at_declared < at_set
+    for name in ("ppv", "f1", "mcc"):
+        at_set, at_declared = getattr(first.calibrated, name).value, getattr(first.population_calibrated, name).value
+        assert at_set is not None
+        assert at_declared is not None
+        assert at_declared < at_set
+    assert (first.this_set.f1, first.this_set.mcc) == (first.declared.f1, first.declared.mcc)
     assert card.any_pathology is not None
     assert card.any_pathology.auc.value is not None
     assert card.norm is not None
@@ -118,6 +120,20 @@ def test_a_card_holds_every_declared_part(contest: Judged, card: ScorecardDocume
     ]  # fmt: skip
     assert card.calibration_split is not None
     assert card.calibration_references_digest == contest.references
+
+
+def test_a_card_of_an_earlier_scorer_is_read_without_its_f1_and_mcc_at_a_prevalence(card: ScorecardDocument) -> None:
+    body = json.loads(card.model_dump_json())
+    for finding in body["findings"]:
+        for part in ("this_set", "population", "population_calibrated"):
+            for name in ("f1", "mcc"):
+                if finding["numbers"][part] is not None:
+                    del finding["numbers"][part][name]
+    earlier = ScorecardDocument.model_validate_json(json.dumps(body)).findings[0].numbers
+    assert earlier is not None
+    assert (earlier.population.f1, earlier.population.mcc, earlier.this_set.f1) == (None, None, None)
+    assert earlier.population.ppv.value is not None
+    assert earlier.declared.f1.value is not None
 
 
 def test_a_split_on_which_the_entry_was_chosen_among_several_is_told_so() -> None:

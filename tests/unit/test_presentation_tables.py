@@ -118,6 +118,25 @@ def test_no_predictive_value_stands_without_its_prevalence_and_its_source(reader
     assert {row["source"] for row in rows if row["finding"] == "nodule"} == {"itself", "City screening registry 2025"}
 
 
+def test_f1_and_mcc_stand_at_the_declared_prevalence_beside_those_of_the_set(
+    reader: Reader, closed: PhaseFacts
+) -> None:
+    given = tables(reader, closed)
+    rows = {(row["finding"], row["share"]): row for row in given["prevalence"].dicts()}
+    of_set = {r["finding"]: r for r in given["thresholds"].dicts() if r["source"] == "declared"}
+    for name in ("f1", "mcc"):
+        set_row, declared = rows["nodule", "this_set"], rows["nodule", "declared"]
+        assert set_row[name] == of_set["nodule"][name]
+        assert declared[f"{name}_low"] < declared[name] < declared[f"{name}_high"]
+        assert declared[name] < set_row[name]
+        assert declared[f"{name}_method"] == "mover_wilson"
+    header = table_csv(given["prevalence"]).splitlines()[0].split(",")
+    assert {"f1", "f1_low", "f1_high", "mcc", "mcc_low", "mcc_high"} <= set(header)
+    for words in (EN, RU):
+        titles = [column.title for column in view(tables(reader, closed, words)["prevalence"], words).columns]
+        assert {"F1", "MCC"} <= set(titles)
+
+
 def test_the_threshold_chosen_afterwards_is_labelled_and_has_no_interval(reader: Reader, closed: PhaseFacts) -> None:
     rows = [r for r in tables(reader, closed)["thresholds"].dicts() if r["source"] == "post_hoc_youden"]
     assert len(rows) == 3
