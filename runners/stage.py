@@ -17,7 +17,7 @@ import re
 import shutil
 import tarfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
@@ -25,6 +25,7 @@ from typing import IO, BinaryIO, Protocol
 from runners.faults import StudyUnavailable
 from runners.policy import INPUT
 from runners.protocol import BlobSource
+from runners.ustar import MalformedArchiveError, members
 from runners.values import CaseInput
 
 _CHUNK = 1 << 20
@@ -126,7 +127,7 @@ class Stage:
                 os.mkdir(folder)
                 files = _unpack(stream, folder, digests=digests)
                 found = stream.finish()
-        except (OSError, tarfile.TarError, _MalformedStudyError) as error:
+        except (OSError, tarfile.TarError, MalformedArchiveError) as error:
             msg = f"Study {case.study.sha256} cannot be unpacked: {error}"
             raise StudyUnavailable(msg) from error
         except Exception as error:
@@ -237,10 +238,6 @@ def _file_digest(path: Path) -> str:
         return _digest(content)
 
 
-class _MalformedStudyError(Exception):
-    pass
-
-
 class _Remover:
     """Deletes folders in a thread of its own: a busy disk takes longer for it than for all the rest of a case."""
 
@@ -291,30 +288,29 @@ def _unpack(stream: _Hashing, folder: str, *, digests: bool) -> dict[str, str]:
     """Write the archive's files; return their names and, if asked for, digests. All get the same time."""
     files: dict[str, str] = {}
     series: set[str] = set()
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as archive:  # type: ignore[call-overload]
-        for member in archive:
-            if not member.isreg() or not _MEMBER.fullmatch(member.name) or member.name in files:
-                msg = f"member {member.name!r} is not one file of one series"
-                raise _MalformedStudyError(msg)
-            parent = member.name.partition("/")[0]
-            if parent not in series:
-                os.mkdir(f"{folder}/{parent}")
-                series.add(parent)
-            files[member.name] = _write(f"{folder}/{member.name}", archive.extractfile(member), member.size, digests)
+    for member in members(stream.read):
+        if not _MEMBER.fullmatch(member.name) or member.name in files:
+            msg = f"member {member.name!r} is not one file of one series"
+            raise MalformedArchiveError(msg)
+        parent = member.name.partition("/")[0]
+        if parent not in series:
+            os.mkdir(f"{folder}/{parent}")
+            series.add(parent)
+        files[member.name] = _write(f"{folder}/{member.name}", member.content, digests)
     if not files:
         msg = "the archive is empty"
-        raise _MalformedStudyError(msg)
+        raise MalformedArchiveError(msg)
     for path in (*(f"{folder}/{name}" for name in series), folder):
         os.chmod(path, 0o755)  # noqa: S103 - the container is some other user and has to read it
         os.utime(path, (0, 0))
     return files
 
 
-def _write(path: str, content: IO[bytes] | None, size: int, digest: bool) -> str:
+def _write(path: str, content: Iterable[bytes], digest: bool) -> str:
     hashed = hashlib.sha256()
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
-        for chunk in _chunks(content, size):
+        for chunk in content:
             if digest:
                 hashed.update(chunk)
             written = memoryview(chunk)
@@ -325,17 +321,6 @@ def _write(path: str, content: IO[bytes] | None, size: int, digest: bool) -> str
     finally:
         os.close(file)
     return hashed.hexdigest() if digest else ""
-
-
-def _chunks(content: IO[bytes] | None, size: int) -> Iterator[bytes]:
-    left = size
-    while left:
-        chunk = content.read(min(_CHUNK, left)) if content is not None else b""
-        if not chunk:
-            msg = "the archive ends in the middle of a file"
-            raise _MalformedStudyError(msg)
-        left -= len(chunk)
-        yield chunk
 
 
 class _Chunks(io.RawIOBase):
