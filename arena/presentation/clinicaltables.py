@@ -122,7 +122,7 @@ def _subgroups(card: PublicScorecard, names: Names) -> Table:
             _attribute(table.column), names.finding(table.finding), _value(table.column, scores.name),
             *((None,) * 4 if cell is None else (
                 cell.patients_positive, cell.patients_negative, cell.positives, cell.negatives)),
-            # In cards of scorer 1.2.0 and before, 0 stands for the count of a suppressed macro score, which is not told.
+            # In cards of scorer 1.2.0 and before, 0 stands for the count of a suppressed macro score: it is not told.
             scores.auc.n or None, found(scores.auc),
         )
         for table in card.subgroups

@@ -38,7 +38,7 @@ class Estimate(Document):
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    n: int | None = Field(description="Cases under it; null where not known or not to be told, as which 1.2.0 wrote 0.")
+    n: int | None = Field(description="Cases under it; null where not known or not to be told (up to scorer 1.2.0: 0).")
     n_positive: int | None = None
     method: str
     reason: str | None = None

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlmodel import col, select
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from arena.api.application import create_api
+from arena.api.lite import lite_routes
 from arena.blobs import BlobStore
+from arena.evaluation.metrics import RESAMPLES
+from arena.presentation.charts import roc_spec
+from arena.presentation.language import Language
+from arena.presentation.reader import Reader
+from arena.presentation.wording import Words
 from arena.store.session import Store
-from arena.store.tables import Algorithm, CaseSet, Evaluation, EvaluationState, PhaseAction, Scorecard, Submission
+from arena.store.tables import (
+    Algorithm,
+    CaseSet,
+    Evaluation,
+    EvaluationState,
+    PhaseAction,
+    Score,
+    Scorecard,
+    Submission,
+)
 from tests.images import BASE_IMAGE
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
@@ -75,6 +97,49 @@ class Played:
             ).all()
         store.close()
         return [json.loads(BlobStore(self.home / "results").get(digest)) for digest in digests]
+
+    def metric_rows(self, phase: str) -> list[tuple[float | None, float | None, float | None, int | None]]:
+        """The rows of the organiser's metric in the table of scores: value, limits and number of cases."""
+        store = Store(f"sqlite:///{self.home / 'arena.db'}")
+        with store.read() as session:
+            rows = session.exec(
+                select(Score).where(
+                    Score.metric == "own_cost-of-errors",
+                    Score.scorecard_code == Scorecard.code,
+                    Scorecard.evaluation_code == Evaluation.code,
+                    Evaluation.phase == phase,
+                )
+            ).all()
+        store.close()
+        return sorted((row.value, row.low, row.high, row.n) for row in rows)
+
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        """What the public server reads."""
+        store = Store(f"sqlite:///{self.home / 'arena.db'}")
+        try:
+            yield Reader(store, BlobStore(self.home / "public"))
+        finally:
+            store.close()
+
+    def page(self, address: str) -> str:
+        """What the public server answers, of its plain pages and its API."""
+
+        async def ask(reader: Reader) -> httpx.Response:
+            app = Starlette(routes=[Mount("/api", create_api(lambda: reader)), *lite_routes(lambda: reader)])
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://arena.test") as client:
+                return await client.get(address)
+
+        with self.reader() as reader:
+            answer = asyncio.run(ask(reader))
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def table(self, phase: str, name: str) -> list[dict[str, str]]:
+        """A public table of the phase, as CSV tells it."""
+        text = self.page(f"/api/v1/challenges/chest-phantom/phases/{phase}/tables/{name}?format=csv")
+        return list(csv.DictReader(io.StringIO(text)))
 
 
 def estimates(node: Any) -> Iterator[dict[str, Any]]:
@@ -165,7 +230,6 @@ def test_every_stored_scorecard_of_the_final_holds_every_part_with_values(first:
         assert {table["column"] for table in card["subgroups"]} == {"sex", "age", "manufacturer"}
         assert any(cell["auc"]["value"] is not None for table in card["subgroups"] for cell in table["cells"])
         assert card["any_pathology"]["auc"]["value"] is not None
-        assert [metric["value"] is not None for metric in card["metrics"]] == [True]
         assert None not in [card[key]["value"] for key in ("macro", "macro_worst", "macro_half", "macro_exclude_case")]
         for finding in card["findings"]:
             numbers = finding["numbers"]
@@ -182,9 +246,64 @@ def test_every_number_of_a_stored_scorecard_has_its_n_its_method_and_a_value_or_
     found = [one for card in first.scorecards("spring-final") for one in estimates(card)]
     assert len(found) > 500
     for one in found:
-        assert isinstance(one["n"], int)
+        assert isinstance(one["n"], int) or (one["n"], one["value"]) == (None, None), "a number without its n"
+        assert one["n"] != 0 or one["reason"] in {"no_case", "no_positive", "no_negative"}, "0 is a count, no absence"
         assert one["method"]
         assert one["value"] is not None or one["reason"], "no number, and no word why"
+
+
+def test_the_organisers_metric_stands_in_the_cards_the_rows_and_the_board_of_the_final(first: Played) -> None:
+    cards, whole = first.scorecards("spring-final"), 0
+    for card in cards:
+        (metric,) = card["metrics"]
+        assert (metric["name"], metric["version"], metric["direction"]) == ("cost-of-errors", "1.0", "lower")
+        assert (metric["n"], metric["resamples"], metric["resamples_undefined"]) == (card["n_cases"], RESAMPLES, 0)
+        assert 0 < metric["low"] < metric["value"] < metric["high"] < metric["greatest"] == 5
+        if set(card["outcomes"]) == {"ok"}:  # a missing answer costs otherwise than it counts at a threshold
+            at = [finding["numbers"]["declared"] for finding in card["findings"]]
+            missed, alarms = (sum(one[kind] for one in at) for kind in ("false_negative", "false_positive"))
+            assert metric["value"] == pytest.approx((5 * missed + alarms) / (card["n_cases"] * len(at)), abs=1e-12)
+            whole += 1
+    assert whole >= 4, "the entries that answer every case"
+    assert first.metric_rows("spring-final") == sorted(
+        (m["value"], m["low"], m["high"], m["n"]) for card in cards for m in card["metrics"]
+    )
+    by_evaluation = sorted(json.dumps(card["metrics"]) for card in cards)
+    assert sorted(json.dumps(entry["metrics"]) for entry in first.document("spring-final")["entries"]) == by_evaluation
+    told = first.table("spring-final", "metrics")
+    assert {(row["metric"], row["version"], row["n"]) for row in told} == {("cost-of-errors", "1.0", "200")}
+    assert all(float(row["low"]) < float(row["value"]) < float(row["high"]) for row in told)
+    assert "cost-of-errors" in first.page("/lite?challenge=chest-phantom&phase=spring-final")
+
+
+def test_the_readers_stand_on_the_board_of_the_final_as_points_and_curves(first: Played) -> None:
+    readers = first.document("spring-final")["readers"]
+    findings = {"nodule", "effusion", "pneumothorax"}
+    assert Counter(point["finding"] for point in readers["points"]) == dict.fromkeys(findings, 3)
+    for point in readers["points"]:
+        for share in ("sensitivity", "specificity"):
+            assert point[share]["low"] < point[share]["value"] < point[share]["high"]
+        assert point["sensitivity"]["n"] + point["specificity"]["n"] == 200
+    assert Counter(curve["finding"] for curve in readers["curves"]) == dict.fromkeys(findings, 1)
+    for curve in readers["curves"]:
+        assert (curve["readers"], len(curve["points"])) == (3, 7)
+        assert curve["points"][0] == [0, 0]
+        assert curve["points"][-1] == [1, 1]
+        assert curve["auc"]["value"] > 0.8
+        assert (curve["auc"]["n"], curve["auc"]["reason"]) == (None, "no_counts"), "the table has none"
+    assert len(first.table("spring-final", "readers")) == 9
+    assert Counter(row["finding"] for row in first.table("spring-final", "reader-curves")) == dict.fromkeys(findings, 7)
+    page = first.page("/lite?challenge=chest-phantom&phase=spring-final")
+    assert all(f"Simulated reader {number}" in page for number in (1, 2, 3))
+
+
+def test_the_roc_picture_of_the_final_draws_the_readers_points_and_curves(first: Played) -> None:
+    with first.reader() as reader:
+        facts = reader.phase(reader.challenge("chest-phantom"), "spring-final")
+    assert facts.document is not None
+    drawn = roc_spec(facts, "nodule", [facts.document.entries[0].submission], Words(Language.EN))["datasets"]
+    assert [len(drawn[name]) for name in ("readers", "reader_curves")] == [3, 7]
+    assert drawn["curves"]
 
 
 def test_the_final_leaderboard_holds_every_part_of_a_closed_contest(first: Played) -> None:
