@@ -97,8 +97,8 @@ def _sum_up(lines: list[Checked], seconds: float) -> None:
     opened = [line for line in lines if not line.held]
     for line in opened:
         typer.echo(f"OPEN under {line.runtime}: {line.name}: {line.claim} Seen: {line.saw}")
-    typer.echo(
-        f"Everything held ({seconds:.0f} s)."
-        if not opened
-        else f"{len(opened)} of {len(lines)} are open ({seconds:.0f} s): a runner takes no work for such a runtime."
-    )
+    if not opened:
+        typer.echo(f"Everything held ({seconds:.0f} s).")
+        return
+    where = " and ".join(dict.fromkeys(line.runtime for line in opened))
+    typer.echo(f"{len(opened)} of {len(lines)} are open ({seconds:.0f} s): a worker takes no work under {where}.")

@@ -53,6 +53,7 @@ def test_it_repeats_what_is_open_behind_the_table(say: Say) -> None:
     *_, again, last = out.splitlines()
     assert again == f"OPEN under runsc: memory bomb: {OPEN.claim} Seen: {OPEN.saw}"
     assert last.startswith("1 of 2 are open (")
+    assert last.endswith("a worker takes no work under runsc.")
 
 
 def test_it_says_that_gvisor_is_not_there_unless_one_runtime_was_asked_for(say: Say) -> None:
