@@ -153,7 +153,7 @@ def _bare_attach(image: str, n: int) -> float:
 
 def _arena_in_a_process_of_its_own(n: int) -> dict[str, list[float]]:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.case_cost", str(n)], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "benchmarks.case_cost", str(n)], stdout=subprocess.PIPE, text=True, check=True
     )
     measured: dict[str, list[float]] = json.loads(done.stdout)
     return measured
@@ -168,7 +168,10 @@ def _arena(n: int) -> dict[str, list[float]]:
         store.migrate()
         image_id = build_algorithm(TAG, NOOP)
         image = store_archive(image_id, roots.images, home)
-        limits = {"cases_per_shard": n, "memory_mib": 128, "case_seconds": 10, "startup_seconds": 30}
+        # All cases are one shard; its answers together have to stay within what a worker keeps.
+        limits = {
+            "cases_per_shard": n, "answer_kib": 16, "memory_mib": 128, "case_seconds": 10, "startup_seconds": 30,
+        }  # fmt: skip
         version = seed_challenge(store, declaration(limits=limits))
         cases = seed_case_set(store, roots, "public", n, study_bytes=STUDY_BYTES)
         engine.remove_image(TAG)
