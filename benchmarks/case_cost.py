@@ -33,6 +33,7 @@ from arena.store.session import Store
 from arena.store.tables import Evaluation, EvaluationState
 from arena.wiring import open_host
 from arena.worker import Worker
+from runners.archived import kept_name
 from runners.engine import Engine
 from tests.images import build_algorithm, store_archive
 from tests.seeding import NOW, Roots, declaration, seed_case_set, seed_challenge, seed_submission
@@ -193,7 +194,10 @@ def _arena(n: int) -> dict[str, list[float]]:
                 queued_at.append(time.perf_counter())
             return False
 
-        worker.run(until=turn)
+        try:
+            worker.run(until=turn)
+        finally:
+            engine.remove_image(kept_name(image_id))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return {"cold": times[:1], "warm": times[1:], "peak_mib": [peak]}
 
