@@ -3,8 +3,9 @@
 #
 #   scripts/run_tests.sh [PYTEST ARGUMENTS]
 #
-# Two runs: first, on all cores, what starts no container; then, one by one, what does, because those tests pin cores and
-# measure time, and a busy neighbour would change what they see.
+# Three runs: on all cores what needs neither a container nor a browser; on all cores what needs a browser, apart because
+# its driver leaves an event loop running in the process; then, one by one, what starts containers, because those tests
+# pin cores and measure time, and a busy neighbour would change what they see.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/shell.sh
@@ -19,10 +20,13 @@ reports=.cache/tests
 rm -rf "$reports"
 mkdir -p "$reports"
 status=0
-say "Tests without containers, on all cores"
-.venv/bin/python -m pytest -m "not engine" -n auto --durations=15 --junit-xml="$reports/beside.xml" "$@" || status=1
-say "Tests with containers, one by one"
-.venv/bin/python -m pytest -m engine --durations=15 --junit-xml="$reports/alone.xml" "$@" || status=1
+tests() { # NAME MARKERS [PYTEST ARGUMENTS]
+    say "Tests: $1"
+    .venv/bin/python -m pytest -m "$2" --durations=15 --junit-xml="$reports/$1.xml" "${@:3}" || status=1
+}
+tests plain "not engine and not browser" -n auto "$@"
+tests browser "browser and not engine" -n auto "$@"
+tests engine "engine" "$@"
 if [ $# -eq 0 ]; then
     say "Attacks: the table of docs/security.md against this run"
     .venv/bin/python -m scripts.attack_table "$reports" || status=1
