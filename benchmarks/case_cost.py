@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from arena.store.session import Store
 from arena.store.tables import Evaluation, EvaluationState
 from arena.wiring import open_host
 from arena.worker import Worker
+from benchmarks.scoring import peak_mib
 from runners.archived import kept_name
 from runners.engine import Engine
 from tests.images import build_algorithm, store_archive
@@ -198,7 +198,7 @@ def _arena(n: int) -> dict[str, list[float]]:
             worker.run(until=turn)
         finally:
             engine.remove_image(kept_name(image_id))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_mib()
         return {"cold": times[:1], "warm": times[1:], "peak_mib": [peak]}
 
 

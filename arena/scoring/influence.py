@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.scoring.auc import Auc, ClassCounts, auc_from_counts, class_cells, count_cells, placements
+from arena.scoring.compiled import Compiled
 from arena.scoring.estimates import Interval, Reason
 from arena.scoring.intervals import auc_interval, newcombe_interval
 from arena.scoring.levels import TOP_LEVEL
@@ -117,12 +118,29 @@ def make_level_column(levels: NDArray[np.signedinteger[Any]], cases: Cases) -> C
     Args:
         levels: 0…10,000, in any integer type of 16 bits or more.
         cases: The references of the same cases.
+
+    Raises:
+        ValueError: A level lies outside, or there are not as many as cases.
     """
-    size = TOP_LEVEL + 3
-    short = levels.astype(np.int16, copy=False) * np.int16(2)  # holds 2 · 10,001 + 1; the fewer bytes the faster
-    short += cases.first_cell
-    cells = short.astype(np.int64)
-    return Column(cases=cases, cells=cells, counts=count_cells(cells, size))
+    lowest, highest = int(levels.min(initial=0)), int(levels.max(initial=0))
+    if lowest < 0 or highest > TOP_LEVEL or levels.shape != cases.first_cell.shape:  # a compiled loop does not look
+        msg = f"expected {cases.n} levels 0…{TOP_LEVEL:,}, found {levels.size} of {lowest}…{highest}"
+        raise ValueError(msg)
+    cells = np.empty(levels.size, dtype=np.int64)
+    table = np.zeros((TOP_LEVEL + 3, 2), dtype=np.int64)
+    _count_levels(np.ascontiguousarray(levels, dtype=np.int16), cases.first_cell, cells, table.reshape(-1))
+    return Column(cases=cases, cells=cells, counts=ClassCounts(table))
+
+
+@Compiled
+def _count_levels(
+    levels: NDArray[np.int16], first_cell: NDArray[np.int16], cells: NDArray[np.int64], counts: NDArray[np.int64]
+) -> None:
+    """Write the cell of each case and count the cases of each cell, in one pass instead of five."""
+    for case in range(levels.size):
+        cell = 2 * np.int64(levels[case]) + first_cell[case]
+        cells[case] = cell
+        counts[cell] += 1
 
 
 @dataclass(frozen=True, slots=True)

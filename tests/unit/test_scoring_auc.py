@@ -17,10 +17,14 @@ from arena.scoring.influence import (
     Column,
     column_auc,
     column_variance,
+    make_cases,
+    make_column,
+    make_level_column,
     mean_influence,
     patient_influence,
     sum_of_squares,
 )
+from arena.scoring.levels import TOP_LEVEL
 from tests.golden.oracles import brute_auc, brute_delong_variance, brute_placements, column_of, jackknife_variance
 
 rated = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=4, max_size=40).filter(
@@ -152,3 +156,25 @@ def test_large_counts_stay_exact() -> None:
     scores = np.arange(2 * n, dtype=np.float64)
     positive = np.arange(2 * n) % 2 == 1  # each positive beats its own negative and all before it
     assert exact(column_of(scores, positive)) == Fraction(n * (n + 1), 2 * n * n)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 10_000), st.booleans()), min_size=1, max_size=40),
+    st.sampled_from([np.int16, np.int32, np.int64]),
+)
+def test_levels_are_counted_as_their_codes_are(rows: list[tuple[int, bool]], kind: type) -> None:
+    levels, positive = np.array([row[0] for row in rows], dtype=kind), np.array([row[1] for row in rows])
+    cases = make_cases(positive, np.arange(len(rows)), len(rows))
+    coded = make_column(levels.astype(np.int64) + 1, cases, size=TOP_LEVEL + 3)
+    for given_levels in (levels, np.repeat(levels, 2)[::2]):
+        column = make_level_column(given_levels, cases)
+        assert column.cells.tolist() == coded.cells.tolist()
+        assert np.array_equal(column.counts.table, coded.counts.table)
+
+
+@pytest.mark.parametrize("levels", [[-1, 5], [5, 10_001], [70_000, 5], [5], [5, 5, 5]])
+def test_levels_that_a_compiled_loop_would_write_elsewhere_are_refused(levels: list[int]) -> None:
+    cases = make_cases(np.array([True, False]), np.arange(2), 2)
+    with pytest.raises(ValueError, match="expected 2 levels 0…10,000"):
+        make_level_column(np.array(levels), cases)
