@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from arena.scoring import influence
 from arena.scoring.auc import auc_from_counts
 from arena.scoring.influence import (
     Column,
@@ -26,6 +27,8 @@ from arena.scoring.influence import (
 )
 from arena.scoring.levels import TOP_LEVEL
 from tests.golden.oracles import brute_auc, brute_delong_variance, brute_placements, column_of, jackknife_variance
+
+COUNT = influence._count_levels
 
 rated = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=4, max_size=40).filter(
     lambda rows: 2 <= sum(positive for _, positive in rows) <= len(rows) - 2
@@ -167,8 +170,10 @@ def test_levels_are_counted_as_their_codes_are(rows: list[tuple[int, bool]], kin
     levels, positive = np.array([row[0] for row in rows], dtype=kind), np.array([row[1] for row in rows])
     cases = make_cases(positive, np.arange(len(rows)), len(rows))
     coded = make_column(levels.astype(np.int64) + 1, cases, size=TOP_LEVEL + 3)
-    for given_levels in (levels, np.repeat(levels, 2)[::2]):
-        column = make_level_column(given_levels, cases)
+    for given_levels, loop in ((levels, COUNT), (np.repeat(levels, 2)[::2], COUNT), (levels, COUNT.plain)):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(influence, "_count_levels", loop)
+            column = make_level_column(given_levels, cases)
         assert column.cells.tolist() == coded.cells.tolist()
         assert np.array_equal(column.counts.table, coded.counts.table)
 
